@@ -1,0 +1,96 @@
+"""`chargen sample`: generate text from a checkpoint, without TensorFlow."""
+
+from __future__ import annotations
+
+import errno
+import io
+import itertools
+import os
+import sys
+from collections.abc import Iterable
+
+import click
+
+from chargen import generate, load
+from chargen.errors import printable
+from chargen.generate import DEFAULT_LENGTH, DEFAULT_TEMPERATURE, random_seed
+from chargen.text import normalise_newlines
+
+
+@click.command()
+@click.argument("checkpoint")
+@click.option(
+    "--seed-text",
+    default="",
+    metavar="TEXT",
+    help="The text to continue, of any length.  [default: none]",
+)
+@click.option(
+    "--length",
+    type=click.IntRange(min=0),
+    default=DEFAULT_LENGTH,
+    show_default=True,
+    help="How many new characters.",
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, max=1e6),
+    default=DEFAULT_TEMPERATURE,
+    show_default=True,
+    help="Below 1 plays safe, above 1 is bold; 0 always takes the likeliest.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Random seed: the same one gives the same text.  [default: drawn, and named]",
+)
+def sample(
+    checkpoint: str, seed_text: str, length: int, temperature: float, seed: int | None
+) -> None:
+    """Write text as CHECKPOINT does.
+
+    CHECKPOINT is the folder of a run or of one of its steps, or the name of a run under
+    checkpoints/, under $CHARGEN_HOME, or among those that ship with chargen. A run
+    stands for its best step; RUN/latest is the last one.
+
+    \b
+    chargen sample harbour-plays --seed-text "PELL:" --temperature 0.5
+    chargen sample sishi-jueju --length 100 --seed 1 > poems.txt
+    """
+    model = load(checkpoint)
+    if seed is None:
+        seed = random_seed()
+        if temperature > 0:
+            click.echo(f"seed {seed} (the same text again: --seed {seed})", err=True)
+    characters = generate(
+        model, seed_text, length=length, temperature=temperature, seed=seed
+    )
+    try:
+        _write(itertools.chain([normalise_newlines(seed_text)], characters))
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        # The reader has what it wanted. Nothing more must be flushed to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write(texts: Iterable[str]) -> None:
+    """Write texts to stdout as they come, and a newline if they do not end in one.
+
+    UTF-8 and LF everywhere; a terminal gets its own encoding, and an escape for what it
+    cannot show or must not obey.
+    """
+    console = sys.stdout.isatty()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if console:
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    last = ""
+    for text in texts:
+        sys.stdout.write(printable(text) if console else text)
+        sys.stdout.flush()
+        last = text or last
+    if not last.endswith("\n"):
+        sys.stdout.write("\n")
+        sys.stdout.flush()

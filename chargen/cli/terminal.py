@@ -1,0 +1,117 @@
+"""How a training looks on a terminal, and in a log file where there is none."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from chargen import generate
+from chargen.engine import Engine
+from chargen.errors import printable
+from chargen.events import CheckpointDue, Event, Note, RolledBack, Stepped
+from chargen.job import Job, format_seconds
+
+SAMPLE_LENGTH = 120
+SAMPLE_ROWS = 5
+SAMPLE_TEMPERATURE = 0.8
+PLAIN_INTERVAL = 10.0  # seconds between two progress lines where there is no terminal
+
+
+class Terminal:
+    """A listener that shows a training on stderr; a context, for the progress bar.
+
+    At each evaluation it shows a short sample, always from the same seed, so that one
+    watches the model learn.
+    """
+
+    def __init__(self, job: Job, console: Console) -> None:
+        self._job = job
+        self._console = console
+        self._validation: float | None = None
+        self._shown = time.monotonic()
+        self._bar: Progress | None = None
+        if console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.percentage:>3.0f}%"),
+                BarColumn(bar_width=20),
+                TextColumn("{task.description}"),
+                console=console,
+            )
+            self._task = self._bar.add_task("starting", total=1.0)
+
+    def __enter__(self) -> Terminal:
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Listen to the trainer."""
+        if isinstance(event, Stepped):
+            self._step(event)
+        elif isinstance(event, CheckpointDue) and event.evaluated:
+            self._evaluation(event)
+        elif isinstance(event, RolledBack):
+            self._say(
+                f"the loss is not finite at step {event.failed:,}: back to step "
+                f"{event.step:,} with the learning rate {event.learning_rate:g}"
+            )
+        elif isinstance(event, Note):
+            self._say(f"note: {event.text}")
+
+    def _step(self, event: Stepped) -> None:
+        line = self._line(event)
+        if self._bar:
+            self._bar.update(self._task, completed=event.progress.share, description=line)
+        elif time.monotonic() - self._shown > PLAIN_INTERVAL:
+            self._shown = time.monotonic()
+            self._say(f"{event.progress.share:>4.0%} {line}")
+
+    def _evaluation(self, event: CheckpointDue) -> None:
+        self._validation = event.validation
+        mark = " (best so far)" if event.best and event.validation is not None else ""
+        self._say(f"{event.progress.share:>4.0%} {self._line(event)}{mark}")
+        engine = Engine(
+            self._job.settings.model,
+            self._job.corpus.vocabulary,
+            event.weights,
+            start=self._job.start,
+        )
+        text = "".join(
+            generate(
+                engine,
+                length=SAMPLE_LENGTH,
+                temperature=SAMPLE_TEMPERATURE,
+                seed=self._job.settings.seed,
+            )
+        )
+        for row in text.strip("\n").split("\n")[:SAMPLE_ROWS]:
+            self._say(f"     | {row}")
+        self._shown = time.monotonic()
+
+    def _line(self, event: Stepped | CheckpointDue) -> str:
+        progress = event.progress
+        parts = [f"step {progress.step:,}", f"epoch {progress.epoch:.2f}"]
+        if progress.train is not None:
+            parts.append(f"train {progress.train:.3f}")
+        if self._validation is not None:
+            parts.append(f"validation {self._validation:.3f}")
+        if progress.characters_per_second:
+            parts.append(f"{progress.characters_per_second:,.0f} characters/s")
+        parts.append(f"ETA {format_seconds(float(round(progress.remaining)))}")
+        return "  ".join(parts)
+
+    def _say(self, text: str) -> None:
+        self._console.print(Text(printable(text)), soft_wrap=True)

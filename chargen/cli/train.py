@@ -1,0 +1,272 @@
+"""`chargen train`: train on a text file, or go on with a run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from chargen.config import CELLS, WINDOWS, Settings
+from chargen.errors import Interrupted, printable
+from chargen.job import Job, format_seconds, prepare, start_tensorflow
+from chargen.report import describe_loss, verdict, xz_nats
+from chargen.signals import StopSignals
+
+F = TypeVar("F", bound=Callable[..., Any])
+DEFAULTS = Settings()
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A duration such as 90s, 5m, 1h30m, or a plain number of seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        if isinstance(value, float | int):
+            return float(value)
+        number = r"(\d+(?:\.\d+)?)"
+        if re.fullmatch(number, value):
+            seconds = float(value)
+        else:
+            match = re.fullmatch(
+                rf"(?:{number}h)?(?:{number}m)?(?:{number}s)?", value.lower()
+            )
+            if not value or not match:
+                self.fail(f"{value!r} is no duration: write 90s, 5m or 1h30m", param, ctx)
+            parts = zip(match.groups(), (3600.0, 60.0, 1.0), strict=True)
+            seconds = sum(float(part) * unit for part, unit in parts if part)
+        if seconds <= 0:
+            self.fail("a duration must be above 0", param, ctx)
+        return seconds
+
+
+class Validation(click.ParamType):  # type: ignore[type-arg]
+    """A fraction in [0, 1), or a file."""
+
+    name = "fraction or file"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        """Return the number, or the file's name."""
+        if not isinstance(value, str) or Path(value).is_file():
+            return value  # type: ignore[no-any-return]
+        try:
+            fraction = float(value)
+        except ValueError:
+            self.fail(f"there is no file {value!r}, and it is no number", param, ctx)
+        if not 0 <= fraction < 1:
+            self.fail(f"{value} is not in the range 0 ≤ x < 1", param, ctx)
+        return fraction
+
+
+def setting(name: str, kind: Any, help_text: str, *, flag: str = "") -> Callable[[F], F]:
+    """An option for a setting, with the default that `Settings` gives it."""
+    default = getattr(DEFAULTS, name)
+    if name == "save_every":
+        default = format_seconds(default)
+    return click.option(
+        flag or f"--{name.replace('_', '-')}",
+        name,
+        type=kind,
+        default=default,
+        show_default=default is not None,
+        help=help_text,
+    )
+
+
+ABOVE_0 = click.FloatRange(min=0, min_open=True)
+FROM_0 = click.FloatRange(min=0)
+SHARE = click.FloatRange(min=0, max=1, max_open=True)
+COUNT = click.IntRange(min=1)
+
+
+@click.command()
+@click.argument("corpus")
+@setting(
+    "seconds",
+    Duration(),
+    "Length: a time such as 90s, 5m, 1h30m.  [default: 5m]",
+    flag="--for",
+)
+@setting("epochs", COUNT, "Length: passes over the training text.")
+@setting("steps", COUNT, "Length: updates.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The run's folder.  [default: a new one, checkpoints/<corpus>]",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --out, or with the corpus's newest.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+@setting("cell", click.Choice(CELLS), "The recurrent cell.")
+@setting("units", COUNT, "Size of each recurrent layer.")
+@setting("layers", COUNT, "Number of recurrent layers.")
+@setting("embedding_size", COUNT, "Size of a character's vector.")
+@setting("dropout", SHARE, "Share of each layer's output dropped in training.")
+@setting("batch_size", COUNT, "Streams or windows a step.")
+@setting("seq_length", COUNT, "Characters a window: gradients reach back so far.")
+@setting(
+    "windows",
+    click.Choice(WINDOWS),
+    "Streams carry the state on; shuffled windows each start from zero.",
+)
+@setting("stride", COUNT, "Characters between the starts of shuffled windows.")
+@setting(
+    "validation",
+    Validation(),
+    "Held out: the text's last part, or a file.  [default: 0.1; 0 for a short text]",
+)
+@setting("encoding", str, "Of the corpus.  [default: UTF-8, or by the byte order mark]")
+@setting("learning_rate", ABOVE_0, "Peak rate of AdamW.")
+@setting("warmup", SHARE, "Share of the run during which the rate rises.")
+@setting("weight_decay", FROM_0, "AdamW's weight decay; biases have none.")
+@setting("clip_norm", FROM_0, "Bound on the gradient's global norm; 0 for none.")
+@setting(
+    "eval_every",
+    COUNT,
+    "Steps between evaluations.  [default: a twentieth of the run]",
+)
+@setting("save_every", Duration(), "Time between checkpoints at the most.")
+@setting(
+    "patience",
+    COUNT,
+    "Stop after so many evaluations without progress.  [default: never]",
+)
+@setting("seed", click.IntRange(min=0), "Of the weights, the data order and dropout.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--verbose", is_flag=True, help="Show TensorFlow's own messages.")
+@click.pass_context
+def train(
+    ctx: click.Context,
+    /,
+    corpus: str,
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+    verbose: bool,
+    **settings: Any,
+) -> None:
+    """Train a model on CORPUS, a text file or the name of a bundled text.
+
+    The run goes to a folder of its own. Ctrl-C saves it, and --resume goes on.
+
+    \b
+    chargen train novel.txt
+    chargen train harbour-plays --for 1m --units 128
+    chargen train novel.txt --resume --for 10m
+    """
+    given = {
+        name: value
+        for name, value in settings.items()
+        if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
+    }
+    with StopSignals() as stop:
+        job = prepare(corpus, given, out=out, resume=resume, overwrite=overwrite)
+        _run(job, stop, quiet=quiet, verbose=verbose)
+
+
+def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
+    from rich.console import Console
+
+    from chargen.cli import STARTED
+    from chargen.cli.terminal import Terminal
+
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(printable(text), err=True)
+
+    say(f"run: {job.run.folder}")
+    for note in job.notes:
+        say(f"note: {note}")
+    with tensorflow_silenced(verbose):
+        start_tensorflow()
+    terminal = Terminal(job, Console(stderr=True, quiet=quiet, highlight=False))
+    try:
+        with terminal:
+            trained = job.train([terminal], stop=stop, started=STARTED)
+    except Interrupted as error:
+        if not error.saved:
+            say("interrupted before the first step: nothing to save")
+        else:
+            say(f"interrupted; saved in {job.run.folder}. To go on:")
+            say(f"  {job.resume_command}")
+        raise
+    if not trained:
+        say("nothing is left to do: the run has reached its length. To train on, give a")
+        say("greater one, counted from the run's start:")
+        say(f"  {job.resume_command} --for {format_seconds(_longer(job))}")
+        return
+    for line in summary(job):
+        say(line)
+
+
+def _longer(job: Job) -> float:
+    spent = job.checkpoint.seconds if job.checkpoint else 0.0
+    return float(max(60, round(2 * spent)))
+
+
+def summary(job: Job) -> Iterator[str]:
+    """The last lines of a training: how good it is, and what to type next."""
+    best = job.run.read("best")
+    if best.validation_loss is not None:
+        yield f"best validation loss: {describe_loss(best.validation_loss)}"
+        scored = best.training["validation_characters"]
+        xz = xz_nats(job.corpus) if scored == job.scorable else None
+        if xz is not None:
+            yield f"(xz, once it has seen the training part: {xz:.4f} nats)"
+        yield verdict(job.run.log())
+    elif best.train_loss is not None:
+        yield f"training loss: {describe_loss(best.train_loss)}; no validation part"
+    yield "to sample from it:"
+    yield f"  {shlex.join(['chargen', 'sample', str(job.run.folder), '--seed', '1'])}"
+    yield "to repeat this run:"
+    yield f"  {job.train_command}"
+    yield f"run: {job.run.folder}"
+
+
+@contextlib.contextmanager
+def tensorflow_silenced(verbose: bool) -> Iterator[None]:
+    """Keep TensorFlow's start-up messages off the terminal, unless starting fails.
+
+    Its C++ part writes to the file descriptor before any log level is obeyed, so the
+    descriptor itself is turned to a file.
+    """
+    if verbose:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed: there is nothing to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            captured.seek(0)
+            os.write(2, captured.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,204 @@
+"""Settings: what a user may choose, with defaults and bounds. Standard library only.
+
+`ModelConfig` is what the weights depend on, and travels in every checkpoint. `Settings`
+is everything that a training run can be told; the command line takes its defaults from
+here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+CELLS = ("rnn", "lstm", "gru")
+WINDOWS = ("streams", "shuffled")
+
+# A reader allocates nothing for a model beyond these (docs/checkpoints.md).
+MAX_UNITS = 16_384
+MAX_LAYERS = 16
+MAX_EMBEDDING_SIZE = 16_384
+MAX_PARAMETERS = 500_000_000
+
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+STATES = {"rnn": 1, "lstm": 2, "gru": 1}
+
+DEFAULT_SECONDS = 300.0
+"""Length of a training run for which none was asked."""
+
+
+def require(condition: bool, name: str, expected: str, received: object) -> None:
+    """Raise the `ValueError` that every wrong value of a setting gets."""
+    if not condition:
+        raise ValueError(f"`{name}` must be {expected}; got {received!r}")
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite int or float (a bool is neither here)."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )
+
+
+def require_int(name: str, value: object, low: int, high: int | None = None) -> None:
+    """Raise `ValueError` unless `value` is an int in [low, high]."""
+    bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+    fits = (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and value >= low
+        and (high is None or value <= high)
+    )
+    require(fits, name, f"a whole number, {bounds}", value)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The model's shape: Embedding → (RNN → dropout) × layers → Dense.
+
+    Attributes:
+        cell: "rnn" (SimpleRNN), "lstm" or "gru" (`reset_after`).
+        units: size H of every recurrent layer's output.
+        layers: number of recurrent layers.
+        embedding_size: size E of a character's vector.
+        dropout: share in [0, 1) of each recurrent layer's output dropped in training.
+    """
+
+    cell: str = "lstm"
+    units: int = 256
+    layers: int = 2
+    embedding_size: int = 64
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        require(self.cell in CELLS, "cell", f"one of {', '.join(CELLS)}", self.cell)
+        require_int("units", self.units, 1, MAX_UNITS)
+        require_int("layers", self.layers, 1, MAX_LAYERS)
+        require_int("embedding_size", self.embedding_size, 1, MAX_EMBEDDING_SIZE)
+        fits = is_number(self.dropout) and 0 <= self.dropout < 1
+        require(fits, "dropout", "a number in [0, 1)", self.dropout)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as a JSON object."""
+        return dataclasses.asdict(self)
+
+    def weight_shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
+        """Return name → shape of every weight, in the checkpoint's order.
+
+        Layout and gate order are Keras's: LSTM i, f, c, o; GRU z, r, h with a bias of
+        shape (2, 3H), the input's row first.
+        """
+        units, gates = self.units, GATES[self.cell]
+        shapes: dict[str, tuple[int, ...]] = {
+            "embedding": (vocabulary_size, self.embedding_size)
+        }
+        for i in range(self.layers):
+            inputs = units if i else self.embedding_size
+            shapes[f"rnn.{i}.kernel"] = (inputs, gates * units)
+            shapes[f"rnn.{i}.recurrent_kernel"] = (units, gates * units)
+            bias = (2, gates * units) if self.cell == "gru" else (gates * units,)
+            shapes[f"rnn.{i}.bias"] = bias
+        shapes["dense.kernel"] = (units, vocabulary_size)
+        shapes["dense.bias"] = (vocabulary_size,)
+        return shapes
+
+    def parameters(self, vocabulary_size: int) -> int:
+        """Return the number of weights."""
+        return sum(math.prod(s) for s in self.weight_shapes(vocabulary_size).values())
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a training run can be told.
+
+    Attributes:
+        cell, units, layers, embedding_size, dropout: see `ModelConfig`.
+        batch_size: B, parallel streams or windows a step.
+        seq_length: T, characters a window: gradients reach back at most so far.
+        windows: "streams" (the state is carried along B parallel streams) or
+            "shuffled" (overlapping windows in random order, each from a zero state).
+        stride: characters from one shuffled window's start to the next one's.
+        validation: the last part of the text that is held out, in [0, 1), or the name
+            of a file; None: 0.1, or 0 for a short text.
+        encoding: the text's encoding; None: UTF-8, or UTF-16 by its byte order mark.
+        learning_rate: the peak rate of AdamW.
+        warmup: share of the run in [0, 1) during which the rate rises.
+        weight_decay: AdamW's decoupled decay, not applied to biases.
+        clip_norm: bound on the gradient's global norm; 0: none.
+        seconds, epochs, steps: the run's length; the first that is reached ends it.
+        eval_every: steps between evaluations; None: about a twentieth of the run.
+        save_every: seconds between checkpoints at the most.
+        patience: evaluations without progress after which training stops; None: never.
+        seed: of the initial weights, the data order and dropout.
+    """
+
+    cell: str = "lstm"
+    units: int = 256
+    layers: int = 2
+    embedding_size: int = 64
+    dropout: float = 0.1
+    batch_size: int = 32
+    seq_length: int = 64
+    windows: str = "streams"
+    stride: int = 1
+    validation: float | str | None = None
+    encoding: str | None = None
+    learning_rate: float = 4e-3
+    warmup: float = 0.05
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    seconds: float | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    eval_every: int | None = None
+    save_every: float = 600.0
+    patience: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _ = self.model  # checks its part
+        require_int("batch_size", self.batch_size, 1)
+        require_int("seq_length", self.seq_length, 1)
+        known = self.windows in WINDOWS
+        require(known, "windows", f"one of {', '.join(WINDOWS)}", self.windows)
+        require_int("stride", self.stride, 1)
+        if not isinstance(self.validation, str | None):
+            fits = is_number(self.validation) and 0 <= self.validation < 1
+            require(fits, "validation", "a number in [0, 1) or a file", self.validation)
+        for name in ("learning_rate", "save_every"):
+            value = getattr(self, name)
+            require(is_number(value) and value > 0, name, "a number above 0", value)
+        for name in ("weight_decay", "clip_norm"):
+            value = getattr(self, name)
+            require(is_number(value) and value >= 0, name, "a number, at least 0", value)
+        fits = is_number(self.warmup) and 0 <= self.warmup < 1
+        require(fits, "warmup", "a number in [0, 1)", self.warmup)
+        if self.seconds is not None:
+            fits = is_number(self.seconds) and self.seconds > 0
+            require(fits, "seconds", "a number above 0", self.seconds)
+        for name in ("epochs", "steps", "eval_every", "patience"):
+            if getattr(self, name) is not None:
+                require_int(name, getattr(self, name), 1)
+        require_int("seed", self.seed, 0, 2**63 - 1)
+
+    @property
+    def model(self) -> ModelConfig:
+        """The part that the weights depend on."""
+        fields = dataclasses.fields(ModelConfig)
+        return ModelConfig(**{f.name: getattr(self, f.name) for f in fields})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as a JSON object, unset ones left out."""
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Settings:
+        """Return the settings of a JSON object; a ValueError names an unknown key."""
+        unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(unknown)}")
+        return cls(**values)

@@ -1,0 +1,299 @@
+"""Texts as ids, split and cut into batches. Imports layers 0–1 and NumPy.
+
+The split comes first and windows are cut after it, so that nothing leaks. The batch of
+step k is a pure function of (seed, k, corpus): nothing about the data order has to be
+saved for a resume.
+
+Axes: B streams or windows a batch, T characters a window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chargen.config import Settings
+from chargen.errors import TextError
+from chargen.text import Text
+from chargen.vocabulary import Ids, Vocabulary
+
+SMALL_TEXT = 2_000
+"""A text with fewer characters is not split unless that is asked for."""
+
+DEFAULT_VALIDATION = 0.1
+EVALUATION_STREAMS = 16
+WARM_UP = 200
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus: its vocabulary and its two parts.
+
+    Attributes:
+        sources: the files it was read from; the second, if any, is for validation.
+        vocabulary: of all the text, both parts.
+        train: ids of the training part, int32 (n,).
+        validation: ids of the validation part, int32 (m,); empty if there is none.
+        context: the last ids of the text just before the validation part: known, but not
+            scored; empty if validation is a file of its own.
+    """
+
+    sources: tuple[Text, ...]
+    vocabulary: Vocabulary
+    train: Ids
+    validation: Ids
+    context: Ids
+
+    @property
+    def name(self) -> str:
+        """The name of the file it is trained on."""
+        return self.sources[0].name
+
+    @property
+    def unseen(self) -> float:
+        """Share of the validation characters that never occur in training."""
+        if not self.validation.size:
+            return 0.0
+        return float(1 - np.isin(self.validation, np.unique(self.train)).mean())
+
+    @property
+    def commonest_character(self) -> str:
+        """The training part's commonest character, the lowest id of equals."""
+        return self.vocabulary.characters[int(np.bincount(self.train).argmax())]
+
+
+def split(text: Text, validation: float | Text | None) -> Corpus:
+    """Make a corpus of a text.
+
+    Args:
+        text: what to train on.
+        validation: the last part that is held out, in [0, 1); a text of its own; or None
+            for a tenth, and for nothing where the text has under 2,000 characters.
+
+    Raises:
+        TextError: there is too little text to learn from.
+    """
+    characters = text.characters
+    _check(characters, text.name)
+    if isinstance(validation, Text):
+        vocabulary = Vocabulary.from_text(characters, validation.characters)
+        if len(validation.characters) < 2:
+            raise TextError(f"{validation.name}: too short to validate on")
+        return Corpus(
+            sources=(text, validation),
+            vocabulary=vocabulary,
+            train=vocabulary.encode(characters),
+            validation=vocabulary.encode(validation.characters),
+            context=np.zeros(0, np.int32),
+        )
+    if validation is None:
+        validation = 0.0 if len(characters) < SMALL_TEXT else DEFAULT_VALIDATION
+    vocabulary = Vocabulary.from_text(characters)
+    ids = vocabulary.encode(characters)
+    cut = len(ids) - round(len(ids) * validation)
+    if validation > 0 and (cut < 2 or cut == len(ids)):
+        raise TextError(
+            f"{text.name} has {len(ids)} characters, too few to hold out "
+            f"{validation:g} of them: use --validation 0"
+        )
+    if np.ptp(ids[:cut]) == 0:
+        raise TextError(
+            f"the training part of {text.name} holds a single distinct character"
+        )
+    # One more than the warm-up: the first warm-up target has an input before it.
+    context = ids[max(0, cut - WARM_UP - 1) : cut]
+    none = np.zeros(0, np.int32)
+    return Corpus(
+        sources=(text,),
+        vocabulary=vocabulary,
+        train=ids[:cut],
+        validation=ids[cut:],
+        context=context if cut < len(ids) else none,
+    )
+
+
+def _check(characters: str, name: str) -> None:
+    if not characters:
+        raise TextError(f"{name} is empty: there is nothing to learn from")
+    if len(set(characters)) == 1:
+        raise TextError(
+            f"{name} holds a single distinct character, {characters[0]!a}: "
+            "there is nothing to learn from"
+        )
+
+
+class Batches(Protocol):
+    """Batches by step number: what the trainer asks of a way of cutting windows."""
+
+    batch_size: int
+    seq_length: int
+    steps_per_epoch: int
+
+    def batch(self, step: int) -> tuple[Ids, Ids, bool]:
+        """Return (inputs (B, T), targets (B, T), fresh) of a step, counted from 0.
+
+        Targets are the inputs shifted by one character. `fresh` says that the states
+        start from zero; otherwise they go on from the step before.
+        """
+        ...
+
+
+class Streams:
+    """Windows that slide along B parallel streams, the state carried from one to the next.
+
+    Each epoch starts from another random rotation of the training text: the text is taken
+    as a circle, cut at a random place, and dealt out as B streams of equal length. So the
+    windows' borders vary, and what is left over at the end is not always the same.
+    """
+
+    def __init__(self, ids: Ids, *, batch_size: int, seq_length: int, seed: int):
+        self._ids = ids
+        self.seq_length = min(seq_length, len(ids) - 1)
+        self.batch_size = min(batch_size, len(ids) // self.seq_length)
+        self._stream_length = len(ids) // self.batch_size
+        self.steps_per_epoch = self._stream_length // self.seq_length
+        self._seed = seed
+        self._epoch = -1
+        self._rotation = 0
+
+    def batch(self, step: int) -> tuple[Ids, Ids, bool]:
+        """See `Batches.batch`: fresh at the start of an epoch."""
+        epoch, window = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            random = np.random.default_rng([self._seed, epoch])
+            self._rotation = int(random.integers(len(self._ids)))
+            self._epoch = epoch
+        start = self._rotation + window * self.seq_length
+        streams = np.arange(self.batch_size) * self._stream_length
+        places = start + streams[:, None] + np.arange(self.seq_length + 1)  # (B, T+1)
+        windows = self._ids[places % len(self._ids)]
+        return windows[:, :-1], windows[:, 1:], window == 0
+
+
+class Shuffled:
+    """Overlapping windows in random order, each from a zero state: the articles' way.
+
+    A window starts every `stride` characters. An epoch is as many trained characters as
+    the text has, so at a stride below T it visits a random part of the windows; no window
+    comes twice in an epoch.
+    """
+
+    def __init__(
+        self, ids: Ids, *, batch_size: int, seq_length: int, stride: int, seed: int
+    ):
+        self._ids = ids
+        self.seq_length = min(seq_length, len(ids) - 1)
+        self._windows = (len(ids) - self.seq_length - 1) // stride + 1
+        fitting = max(1, len(ids) // self.seq_length)
+        self.batch_size = min(batch_size, self._windows, fitting)
+        self.steps_per_epoch = max(
+            1,
+            min(
+                len(ids) // (self.batch_size * self.seq_length),
+                self._windows // self.batch_size,
+            ),
+        )
+        self._stride = stride
+        self._seed = seed
+        self._epoch = -1
+        self._order: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def batch(self, step: int) -> tuple[Ids, Ids, bool]:
+        """See `Batches.batch`: always fresh."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            random = np.random.default_rng([self._seed, epoch])
+            count = self.steps_per_epoch * self.batch_size
+            self._order = random.choice(self._windows, count, replace=False)
+            self._epoch = epoch
+        chosen = self._order[place * self.batch_size : (place + 1) * self.batch_size]
+        starts = chosen * self._stride
+        windows = self._ids[starts[:, None] + np.arange(self.seq_length + 1)]
+        return windows[:, :-1], windows[:, 1:], True
+
+
+def cut_windows(ids: Ids, settings: Settings) -> Streams | Shuffled:
+    """Return the batches that `settings` ask for, shrunk to what the text can fill.
+
+    The batch and the window that result are `batch_size` and `seq_length` of what is
+    returned; both are at least 1 for two characters or more.
+    """
+    if settings.windows == "shuffled":
+        return Shuffled(
+            ids,
+            batch_size=settings.batch_size,
+            seq_length=settings.seq_length,
+            stride=settings.stride,
+            seed=settings.seed,
+        )
+    return Streams(
+        ids,
+        batch_size=settings.batch_size,
+        seq_length=settings.seq_length,
+        seed=settings.seed,
+    )
+
+
+@dataclass(frozen=True)
+class ScoredStreams:
+    """A text laid out for scoring with carried state, S streams of length L side by side.
+
+    Attributes:
+        inputs, targets: ids, int32 (S, L).
+        scored: bool (S, L); the rest warms the state up. Every target that is to be
+            scored is scored exactly once.
+    """
+
+    inputs: Ids
+    targets: Ids
+    scored: npt.NDArray[np.bool_]
+
+    @property
+    def characters(self) -> int:
+        """How many targets are scored."""
+        return int(self.scored.sum())
+
+    def beginning(self, length: int) -> ScoredStreams:
+        """Return the first `length` characters of each stream."""
+        part = np.s_[:, :length]
+        return ScoredStreams(self.inputs[part], self.targets[part], self.scored[part])
+
+
+def scored_streams(ids: Ids, context: Ids) -> ScoredStreams:
+    """Lay a text out as up to 16 streams, each warmed on the 200 characters before it.
+
+    Args:
+        ids: the text, int32 (n,).
+        context: the ids just before it, which are known and not scored. Without any, the
+            text's first character is not scored (nothing precedes it) and the first
+            stream starts without warm-up.
+
+    Raises:
+        ValueError: there is no character to score.
+    """
+    context = context[-WARM_UP - 1 :]
+    whole = np.concatenate([context, ids])
+    total = len(whole) - 1  # inputs; input i predicts target i + 1
+    first = max(0, len(context) - 1)  # the first input whose target is scored
+    if total - first < 1:
+        raise ValueError("a text of one character and no context has nothing to score")
+    # Streams overlap by the warm-up and have one length, the last one ends with the text.
+    length = -(-(total + (EVALUATION_STREAMS - 1) * WARM_UP) // EVALUATION_STREAMS)
+    length = min(total, length)
+    starts: list[int] = []
+    begins: list[int] = []
+    done = first
+    while done < total:
+        start = min(max(0, done - WARM_UP) if starts else 0, total - length)
+        starts.append(start)
+        begins.append(done - start)
+        done = start + length
+    places = np.array(starts)[:, None] + np.arange(length)
+    return ScoredStreams(
+        inputs=whole[places],
+        targets=whole[places + 1],
+        scored=np.arange(length) >= np.array(begins)[:, None],
+    )

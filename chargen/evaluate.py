@@ -1,0 +1,102 @@
+"""Scoring a text with the engine: cross-entropy in nats per character, no TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from chargen.corpus import ScoredStreams, scored_streams
+from chargen.engine import Engine
+from chargen.text import normalise_newlines
+from chargen.vocabulary import Ids
+
+COLD_BATCH = 64  # windows scored side by side
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model predicts a text.
+
+    Attributes:
+        nats: mean cross-entropy, natural logarithm, per scored character.
+        characters: how many characters were scored.
+    """
+
+    nats: float
+    characters: int
+
+    @property
+    def bits(self) -> float:
+        """Bits per character: nats / ln 2."""
+        return self.nats / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats): the loss of choosing evenly among so many characters."""
+        return math.exp(self.nats)
+
+
+def evaluate(
+    model: Engine, text: str, *, context: str = "", cold_every: int | None = None
+) -> Evaluation:
+    """Score a text.
+
+    Args:
+        model: what `chargen.load` returns.
+        text: what to score, with characters of the model's vocabulary only. Its first
+            character is scored only if there is a `context`.
+        context: the text just before, which the model may know; its last 201 characters
+            are used.
+        cold_every: start from a zero state every so many characters, as models with a
+            fixed window must. None: the state is carried along up to 16 streams, each
+            warmed on the 200 characters before it. The trainer scores like that.
+
+    Raises:
+        UnknownCharacterError: the text has characters that the model never saw.
+        ValueError: there is nothing to score, or `cold_every` is below 1.
+    """
+    ids = model.vocabulary.encode(normalise_newlines(text))
+    before = model.vocabulary.encode(normalise_newlines(context), what="the context")
+    if cold_every is None:
+        streams = scored_streams(ids, before)
+        total = float((_losses(model, streams) * streams.scored).sum())
+        return Evaluation(total / streams.characters, streams.characters)
+    if cold_every < 1:
+        raise ValueError(f"`cold_every` must be at least 1; got {cold_every}")
+    whole = np.concatenate([before[-1:], ids])
+    if len(whole) < 2:
+        raise ValueError("a text of one character and no context has nothing to score")
+    total = sum(float(_losses(model, s).sum()) for s in _windows(whole, cold_every))
+    return Evaluation(total / (len(whole) - 1), len(whole) - 1)
+
+
+def _windows(ids: Ids, length: int) -> list[ScoredStreams]:
+    """Cut ids into windows of `length` inputs, batched; the last one may be shorter."""
+    inputs, targets = ids[:-1], ids[1:]
+    whole = len(inputs) // length * length
+    batches = []
+    for start in range(0, whole, length * COLD_BATCH):
+        part = slice(start, min(whole, start + length * COLD_BATCH))
+        batches.append(
+            (inputs[part].reshape(-1, length), targets[part].reshape(-1, length))
+        )
+    if whole < len(inputs):
+        batches.append((inputs[None, whole:], targets[None, whole:]))
+    return [ScoredStreams(x, y, np.ones(x.shape, bool)) for x, y in batches]
+
+
+def _losses(model: Engine, streams: ScoredStreams) -> npt.NDArray[np.float64]:
+    """Return the cross-entropy of every target, float64 (S, L)."""
+    count, length = streams.inputs.shape
+    losses = np.empty((count, length))
+    rows = np.arange(count)
+    state = model.zero_state(count)
+    for t in range(length):
+        logits, state = model.step(streams.inputs[:, t], state)
+        logits = logits - logits.max(axis=1, keepdims=True)
+        normaliser = np.log(np.exp(logits, dtype=np.float64).sum(axis=1))
+        losses[:, t] = normaliser - logits[rows, streams.targets[:, t]]
+    return losses

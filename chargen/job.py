@@ -1,0 +1,521 @@
+"""One training job: settings resolved, folder chosen, trainer run, files written.
+
+`prepare` reads and checks everything that can be wrong, without TensorFlow; `Job.train`
+imports it and trains. The command `chargen train` is a thin layer over these two.
+
+    >>> from chargen.job import prepare
+    >>> job = prepare("poems.txt", {"units": 128, "seconds": 60.0})
+    >>> job.train()
+    >>> model = chargen.load(str(job.run.folder))
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import chargen
+from chargen.checkpoint import Checkpoint
+from chargen.clock import Clock
+from chargen.config import DEFAULT_SECONDS, Settings
+from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split
+from chargen.errors import SettingsError, TextError, TrainingError, printable
+from chargen.events import Listener
+from chargen.library import RUNS, find_corpus
+from chargen.listeners import CheckpointWriter, LogWriter
+from chargen.run import Run
+from chargen.schedule import total_steps, useful_steps
+from chargen.text import Text, read_text
+
+LENGTHS = ("seconds", "epochs", "steps")
+CHANGEABLE = (*LENGTHS, "eval_every", "save_every", "patience")
+"""Settings that a resumed run may be given anew."""
+
+FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100 uses them
+
+
+def option(setting: str) -> str:
+    """Return the command-line option of a setting."""
+    return "--for" if setting == "seconds" else "--" + setting.replace("_", "-")
+
+
+@dataclass
+class Job:
+    """A training that is ready to start.
+
+    Attributes:
+        corpus_name: the corpus as it was asked for: a path or a name.
+        validation_name: the validation file as it was asked for, if one was.
+        settings: resolved.
+        given: the settings that were asked for.
+        corpus: what it learns from.
+        batches: its training part, cut.
+        run: the run's folder.
+        checkpoint: what training goes on from; None: from the start.
+        notes: what the user should know before it starts.
+    """
+
+    corpus_name: str
+    validation_name: str | None
+    settings: Settings
+    given: Mapping[str, Any]
+    corpus: Corpus
+    batches: Streams | Shuffled
+    run: Run
+    checkpoint: Checkpoint | None
+    notes: list[str] = field(default_factory=list)
+    _replaced: Path | None = None
+    _created: bool = False
+
+    def train(
+        self,
+        listeners: Sequence[Listener] = (),
+        *,
+        stop: Callable[[], int | None] = lambda: None,
+        started: float | None = None,
+    ) -> bool:
+        """Train, and write the log and the checkpoints.
+
+        Args:
+            listeners: called with each event after the log and the checkpoint are
+                written.
+            stop: returns the number of a signal that asked for a stop, or None.
+            started: when the process started, by `time.monotonic`; None: now.
+
+        Returns:
+            Whether there was anything left to do.
+
+        Raises:
+            Interrupted: a signal asked for a stop.
+            TrainingError: TensorFlow is missing, or the loss cannot be kept finite.
+            CheckpointError: a checkpoint cannot be written.
+        """
+        started = time.monotonic() if started is None else started
+        try:
+            return self._train(listeners, stop, started)
+        finally:
+            self._tidy()
+
+    def _train(
+        self,
+        listeners: Sequence[Listener],
+        stop: Callable[[], int | None],
+        started: float,
+    ) -> bool:
+        start_tensorflow()
+        from chargen.trainer import Trainer, cores
+
+        log = LogWriter(self.run)
+        writer = CheckpointWriter(
+            self.run,
+            self.settings,
+            self.corpus,
+            threads=cores(),
+            written=self._published,
+        )
+        trainer = Trainer(
+            self.settings,
+            self.corpus,
+            self.batches,
+            listeners=[log, writer, *listeners],
+            clock=Clock(
+                started=started,
+                spent=self.checkpoint.seconds if self.checkpoint else 0.0,
+            ),
+            stop=stop,
+            resume=self.checkpoint,
+        )
+        if self.checkpoint is not None and trainer.nothing_left():
+            return False
+        self._describe()
+        evaluated = trainer.counters.evaluated_step
+        log.begin(trainer.progress.step, trainer.progress.share, evaluated)
+        trainer.run()
+        return True
+
+    @property
+    def train_command(self) -> str:
+        """The command that repeats this run, every setting written out."""
+        words = ["chargen", "train", self.corpus_name]
+        values = self.settings.to_dict()
+        if values.get("seconds") and values.get("steps"):  # the default length
+            del values["seconds"], values["steps"]
+        if self.settings.windows == "streams":
+            del values["stride"]
+        if self.validation_name is not None:
+            values["validation"] = self.validation_name
+        for name, value in values.items():
+            words += [option(name), format_value(name, value)]
+        return shlex.join(words)
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on with this run."""
+        words = ["chargen", "train", self.corpus_name, "--resume"]
+        words += ["--out", str(self.run.folder)]
+        if self.validation_name is not None:
+            words += ["--validation", self.validation_name]
+        return shlex.join(words)
+
+    @property
+    def start(self) -> str | None:
+        """The character that texts without a seed text start from; None: a newline."""
+        corpus = self.corpus
+        return None if "\n" in corpus.vocabulary else corpus.commonest_character
+
+    @property
+    def scorable(self) -> int:
+        """How many characters of the validation part can be scored."""
+        return len(self.corpus.validation) - (not len(self.corpus.context))
+
+    def _published(self) -> None:
+        """The run's first checkpoint is safe: what it replaces may go."""
+        if self._replaced is not None:
+            shutil.rmtree(self._replaced, ignore_errors=True)
+            self._replaced = None
+
+    def _describe(self) -> None:
+        description = {
+            "format": 1,
+            "chargen": chargen.__version__,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        given = dict(self.given)
+        if self.run.exists():
+            before = self.run.description()
+            description["created"] = before.get("created", description["created"])
+            given = {**before.get("given", {}), **given}
+        self.run.describe(
+            {
+                **description,
+                "given": given,
+                "settings": self.settings.to_dict(),
+                "corpus": [text.source for text in self.corpus.sources],
+                "versions": {
+                    "python": platform.python_version(),
+                    **{
+                        name: importlib.metadata.version(name)
+                        for name in ("numpy", "tensorflow", "keras")
+                    },
+                },
+            }
+        )
+
+    def _tidy(self) -> None:
+        """Leave no folder without a checkpoint, and bring back a run not replaced."""
+        if self.run.has("latest") or not self._created:
+            return
+        shutil.rmtree(self.run.folder, ignore_errors=True)
+        if self._replaced is not None:
+            os.rename(self._replaced, self.run.folder)
+
+
+def prepare(
+    corpus_name: str,
+    given: Mapping[str, Any] | None = None,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Job:
+    """Read the corpus, resolve the settings and take a folder for the run.
+
+    Args:
+        corpus_name: a text file, or the name of a bundled corpus.
+        given: settings by name, as `Settings` has them; `validation` may be a file.
+        out: the run's folder; None: a new one, `checkpoints/<corpus>`.
+        resume: go on with the run in `out`; None: with the newest of this corpus.
+        overwrite: replace the run in `out`.
+
+    Raises:
+        TextError: the corpus cannot be read, or is too small.
+        SettingsError: a setting is wrong, or contradicts the run that is resumed.
+        CheckpointError: the run that is to be resumed is damaged.
+    """
+    given = dict(given or {})
+    path = find_corpus(corpus_name)
+    if resume and overwrite:
+        raise SettingsError("--resume goes on with a run and --overwrite replaces it")
+    if sum(name in given for name in LENGTHS) > 1:
+        raise SettingsError("give one of --for, --epochs and --steps")
+    old = _run_to_resume(path, out) if resume else None
+    before = old.description() if old else {}
+    base = _settings_of(before)
+    text = read_text(path, encoding=given.get("encoding", base.get("encoding")))
+    if "encoding" in given:
+        given["encoding"] = text.encoding
+    validation, validation_name = _validation(given, base, before, path)
+    if isinstance(validation, Text):
+        given["validation"] = validation.name if "validation" in given else None
+        given = {k: v for k, v in given.items() if v is not None}
+    if old:
+        _check_unchanged(old, before, given, text, validation)
+    if any(name in given for name in LENGTHS):
+        base = {k: v for k, v in base.items() if k not in LENGTHS}
+    try:
+        settings = Settings.from_dict({**base, **given})
+    except (ValueError, TypeError) as error:
+        raise SettingsError(str(error)) from error
+
+    corpus = split(text, validation)
+    batches = cut_windows(corpus.train, settings)
+    notes: list[str] = []
+    resolved = _resolve(settings, text, validation, corpus, batches, notes)
+    checkpoint = None
+    if old and old.has("latest"):
+        old.repair()
+        checkpoint = old.read("latest", resume=True)
+        notes.append(
+            f"going on from step {checkpoint.step:,} of {printable(str(old.folder))}"
+        )
+    elif resume:
+        notes.append("there is nothing to resume yet: starting")
+    run, replaced, created = _take_folder(path, out, old, overwrite)
+    return Job(
+        corpus_name=corpus_name,
+        validation_name=validation_name,
+        settings=resolved,
+        given=given,
+        corpus=corpus,
+        batches=batches,
+        run=run,
+        checkpoint=checkpoint,
+        notes=notes,
+        _replaced=replaced,
+        _created=created,
+    )
+
+
+def _settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    settings = description.get("settings", {})
+    return dict(settings) if isinstance(settings, dict) else {}
+
+
+def _run_to_resume(corpus: Path, out: Path | None) -> Run | None:
+    """Return the run in `out`, or the newest one of the corpus; None: there is none."""
+    if out is not None:
+        return Run(out) if Run(out).exists() else None
+    found = []
+    for folder in RUNS.iterdir() if RUNS.is_dir() else []:
+        run = Run(folder)
+        if run.exists():
+            description = run.description()
+            sources = description.get("corpus") or [{}]
+            if isinstance(sources[0], dict) and sources[0].get("name") == corpus.name:
+                found.append((str(description.get("created")), folder.name, run))
+    return max(found, key=lambda item: item[:2])[2] if found else None
+
+
+def _validation(
+    given: Mapping[str, Any],
+    base: Mapping[str, Any],
+    before: Mapping[str, Any],
+    corpus: Path,
+) -> tuple[float | Text | None, str | None]:
+    """Return what to validate on, and the name of the file as asked for, if it is one."""
+    value = given.get("validation", base.get("validation"))
+    if not isinstance(value, str):
+        return value, None
+    encoding = given.get("encoding", base.get("encoding"))
+    if "validation" in given:
+        return read_text(Path(value), encoding=encoding), value
+    # A run keeps the file's name only: look beside us and beside the corpus.
+    for path in (Path(value), corpus.parent / value):
+        if path.is_file():
+            return read_text(path, encoding=encoding), str(path)
+    raise TextError(
+        f"the run validates on {printable(value)}, which is neither here nor beside the "
+        "corpus: say where it is with --validation"
+    )
+
+
+def _check_unchanged(
+    run: Run,
+    before: Mapping[str, Any],
+    given: Mapping[str, Any],
+    text: Text,
+    validation: float | Text | None,
+) -> None:
+    """Refuse to resume a run with other settings or on another text."""
+    resolved, asked = _settings_of(before), before.get("given", {})
+    for name, value in given.items():
+        same = value in (resolved.get(name), asked.get(name))
+        if name not in CHANGEABLE and not same:
+            raise SettingsError(
+                f"{option(name)} {value} differs from the run's "
+                f"{resolved.get(name, 'default')}: a resumed run keeps its settings. "
+                f"Leave {option(name)} out, or start a new run without --resume"
+            )
+    sources = [text.source]
+    if isinstance(validation, Text):
+        sources.append(validation.source)
+    recorded = before.get("corpus", [])
+    for now, then in zip(sources, recorded, strict=False):
+        if now["sha256"] != then.get("sha256"):
+            raise SettingsError(
+                f"{printable(now['name'])} has changed since "
+                f"{printable(str(run.folder))} was started (its SHA-256 differs): bring "
+                "the old file back, or start a new run without --resume"
+            )
+
+
+def _resolve(
+    settings: Settings,
+    text: Text,
+    validation: float | Text | None,
+    corpus: Corpus,
+    batches: Streams | Shuffled,
+    notes: list[str],
+) -> Settings:
+    """Fill in what was not asked for, and say what the text forces."""
+    if isinstance(validation, Text):
+        share: float | str = validation.name
+    elif validation is None:
+        share = len(corpus.validation) and 0.1
+    else:
+        share = validation
+    sizes = (("batch_size", batches.batch_size), ("seq_length", batches.seq_length))
+    for name, size in sizes:
+        if size != getattr(settings, name):
+            notes.append(
+                f"{option(name)} is {size} instead of {getattr(settings, name)}: "
+                f"{len(corpus.train):,} characters hold no more"
+            )
+    if not corpus.validation.size:
+        notes.append(
+            "training on the whole text: there is no validation loss, and the latest "
+            "checkpoint counts as the best"
+        )
+        if settings.patience is not None:
+            raise SettingsError(
+                "--patience waits for a lower validation loss, and there is no "
+                "validation part: give --validation"
+            )
+    elif corpus.unseen:
+        notes.append(
+            f"{corpus.unseen:.2%} of the validation characters never occur in training"
+        )
+    settings = replace(
+        settings,
+        validation=share,
+        encoding=text.encoding,
+        batch_size=batches.batch_size,
+        seq_length=batches.seq_length,
+    )
+    useful = useful_steps(batches.steps_per_epoch)
+    limit = total_steps(settings, batches.steps_per_epoch)
+    if settings.seconds is None and limit is None:
+        notes.append("training for 5 minutes, the default: --for, --epochs or --steps")
+        settings = replace(settings, seconds=DEFAULT_SECONDS, steps=useful)
+        characters = useful * batches.batch_size * batches.seq_length
+        if characters < FASTEST * DEFAULT_SECONDS:
+            notes[-1] += (
+                f". This text can hardly use more than {useful:,} steps "
+                f"({useful / batches.steps_per_epoch:.0f} passes), so it may end earlier"
+            )
+    elif settings.seconds is None and limit is not None and limit > useful:
+        notes.append(
+            f"{limit / batches.steps_per_epoch:.0f} passes over the text were asked for; "
+            f"one of this size rarely gains from more than {useful:,} steps"
+        )
+    return settings
+
+
+def _take_folder(
+    corpus: Path, out: Path | None, old: Run | None, overwrite: bool
+) -> tuple[Run, Path | None, bool]:
+    """Return the run, where the run that it replaces was put, and whether it is new."""
+    if old is not None:
+        return old, None, False
+    if out is None:
+        if overwrite:
+            raise SettingsError("--overwrite needs --out, the run that it replaces")
+        count = 1
+        while True:
+            folder = RUNS / (corpus.stem if count == 1 else f"{corpus.stem}-{count}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                count += 1
+            except OSError as error:
+                raise _no_folder(folder, error) from error
+            else:
+                return Run(folder), None, True
+    shown = printable(str(out))
+    replaced = None
+    try:
+        if Run(out).exists():
+            if not overwrite:
+                raise SettingsError(
+                    f"{shown} holds a run already: go on with it with --resume, or "
+                    "replace it with --overwrite"
+                )
+            stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+            replaced = out.with_name(f"{out.name}.replaced-{stamp}")
+            os.rename(out, replaced)
+        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise SettingsError(
+                f"{shown} is there and is no run: chargen does not write into it. "
+                "Choose another --out"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(out, error) from error
+    return Run(out), replaced, True
+
+
+def _no_folder(folder: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"cannot make the folder {printable(str(folder))}: {error.strerror}"
+    )
+
+
+def format_value(setting: str, value: object) -> str:
+    """Write a setting as the command line reads it."""
+    if setting in ("seconds", "save_every"):
+        return format_seconds(float(str(value)))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration as `--for` reads it: 90 → "1m30s"."""
+    if seconds != int(seconds):
+        return f"{seconds!r}s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{value}{unit}" for value, unit in parts if value) or "0s"
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and let it set itself up, which takes seconds.
+
+    Raises:
+        TrainingError: there is none; the message says what to do.
+    """
+    try:
+        from chargen.trainer import prepare_tensorflow
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
+            raise
+        raise TrainingError(_missing_tensorflow()) from error
+    prepare_tensorflow()
+
+
+def _missing_tensorflow() -> str:
+    return (
+        "training needs TensorFlow 2.21 and Keras, which cannot be imported here "
+        f"(Python {platform.python_version()} on {platform.system()} "
+        f"{platform.machine()}). They come with chargen on CPython 3.11 to 3.13 on "
+        "Linux, Windows (x86-64) and Macs with Apple silicon: install chargen there, "
+        "train, and bring the checkpoint here; sampling works without them"
+    )

@@ -1,0 +1,110 @@
+"""From names to files: corpora and checkpoints, the user's own and those that ship.
+
+Imports layers 0–1, `checkpoint` and `run`. An existing path always wins over a name.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from chargen.checkpoint import Checkpoint, read
+from chargen.errors import CheckpointError, TextError, printable
+from chargen.run import POINTERS, Run, is_step
+
+RUNS = Path("checkpoints")
+"""Where runs are kept, below the folder one works in."""
+
+
+def _shipped(name: str, in_checkout: str) -> Path:
+    """A folder of package data: inside an installed package, or in the checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parent / in_checkout
+
+
+BUNDLED_CORPORA = _shipped("corpora", "corpora")
+BUNDLED_CHECKPOINTS = _shipped("checkpoints", "checkpoints/bundled")
+
+
+def bundled_corpora() -> list[Path]:
+    """Return the text files that ship with chargen, by name."""
+    return sorted(BUNDLED_CORPORA.glob("*.txt"))
+
+
+def find_corpus(name: str) -> Path:
+    """Return the text file that a path or the name of a bundled corpus means.
+
+    Raises:
+        TextError: there is none; the message lists the bundled ones.
+    """
+    path = Path(name)
+    if path.is_dir():
+        raise TextError(f"{printable(name)} is a folder; chargen trains on a text file")
+    if path.exists():
+        return path
+    for bundled in bundled_corpora():
+        if name in (bundled.stem, bundled.name):
+            return bundled
+    known = ", ".join(bundled.stem for bundled in bundled_corpora())
+    raise TextError(
+        f"there is no file {printable(name)}, and no bundled corpus of that name "
+        f"(those are {known})"
+    )
+
+
+def checkpoint_folders() -> list[Path]:
+    """Return the folders in which the name of a run is looked up, in this order."""
+    home = os.environ.get("CHARGEN_HOME")
+    return [RUNS, *([Path(home)] if home else []), BUNDLED_CHECKPOINTS]
+
+
+def known_runs() -> list[tuple[str, Path]]:
+    """Return (name, folder) of every run that a bare name finds, best place first."""
+    found: dict[str, Path] = {}
+    for place in checkpoint_folders():
+        if place.is_dir():
+            for folder in sorted(place.iterdir()):
+                if Run(folder).exists():
+                    found.setdefault(folder.name, folder)
+    return sorted(found.items())
+
+
+def find_checkpoint(name: str) -> Path:
+    """Return the run, step directory or pointer file that a path or a name means.
+
+    Raises:
+        CheckpointError: there is none; the message lists what exists and where it looked.
+    """
+    if name:
+        for folder in (Path(), *checkpoint_folders()):
+            if (folder / name).exists():
+                return folder / name
+    runs = [printable(run) for run, _ in known_runs()]
+    looked = ", ".join(printable(str(folder)) for folder in checkpoint_folders())
+    raise CheckpointError(
+        f"there is no checkpoint {printable(name)!r}. "
+        f"There are: {', '.join(runs) or 'none'}. Looked in: {looked}"
+    )
+
+
+def open_checkpoint(name: str) -> Checkpoint:
+    """Read the checkpoint that a path or a name means; a run stands for its best.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    path = find_checkpoint(name)
+    if path.name in POINTERS and Run(path.parent).exists():
+        return Run(path.parent).read(path.name)
+    if is_step(path):
+        return read(path)
+    if Run(path).exists() or Run(path).has("best"):
+        return Run(path).read()
+    shown = printable(str(path))
+    if path.is_file():
+        raise CheckpointError(
+            f"{shown} is a file, and a checkpoint is a folder; to learn from a text, "
+            f"use: chargen train {shown}"
+        )
+    raise CheckpointError(f"{shown} holds no checkpoint: it has neither a run nor a step")

@@ -1,0 +1,101 @@
+"""The Keras model: built from a `ModelConfig`, its weights by their checkpoint names.
+
+One of the modules that import TensorFlow. Nothing here reads a file: a checkpoint's
+weights arrive as arrays that `checkpoint` has already checked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+# The user's own Keras may be set to another backend; chargen's models are TensorFlow's.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from chargen.config import STATES, ModelConfig
+
+EMBEDDING_DEVIATION = 0.3
+"""Of the initial embedding: with Keras's 0.05 the first passes learn next to nothing."""
+
+LAYERS = {
+    "rnn": keras.layers.SimpleRNN,
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+}
+
+
+def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> keras.Model:
+    """Build Embedding → (RNN → dropout) × layers → Dense with explicit states.
+
+    Args:
+        config: the model's shape.
+        vocabulary_size: V.
+        seed: of the initial weights.
+
+    Returns:
+        A functional model [ids (B, T), *states] → [logits (B, T, V), *new states]. The
+        states are (B, H) each, layer by layer, for LSTM h before c. Its trainable
+        variables stand in the order of `config.weight_shapes`.
+    """
+    seeds = iter(np.random.SeedSequence(seed).generate_state(3 * config.layers + 2))
+
+    def initial(kind: type, **arguments: float) -> keras.Initializer:
+        return kind(seed=int(next(seeds)), **arguments)
+
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    count = STATES[config.cell]
+    states = [keras.Input((config.units,)) for _ in range(count * config.layers)]
+    x = keras.layers.Embedding(
+        vocabulary_size,
+        config.embedding_size,
+        embeddings_initializer=initial(
+            keras.initializers.RandomNormal, stddev=EMBEDDING_DEVIATION
+        ),
+        name="embedding",
+    )(ids)
+    new_states = []
+    for i in range(config.layers):
+        layer = LAYERS[config.cell](
+            config.units,
+            kernel_initializer=initial(keras.initializers.GlorotUniform),
+            recurrent_initializer=initial(keras.initializers.Orthogonal),
+            return_sequences=True,
+            return_state=True,
+            name=f"rnn_{i}",
+        )
+        x, *after = layer(x, initial_state=states[count * i : count * (i + 1)])
+        new_states += after
+        if config.dropout:
+            x = keras.layers.Dropout(config.dropout, name=f"dropout_{i}")(x)
+    logits = keras.layers.Dense(
+        vocabulary_size,
+        kernel_initializer=initial(keras.initializers.GlorotUniform),
+        name="dense",
+    )(x)
+    return keras.Model([ids, *states], [logits, *new_states])
+
+
+def get_weights(model: keras.Model, config: ModelConfig) -> dict[str, npt.NDArray]:
+    """Return copies of the weights, float32, by their names in a checkpoint."""
+    return {
+        name: np.array(variable, np.float32)
+        for name, variable in _named(model, config).items()
+    }
+
+
+def set_weights(
+    model: keras.Model, config: ModelConfig, weights: Mapping[str, npt.NDArray]
+) -> None:
+    """Set the weights from arrays by their names in a checkpoint."""
+    for name, variable in _named(model, config).items():
+        variable.assign(weights[name])
+
+
+def _named(model: keras.Model, config: ModelConfig) -> dict[str, keras.Variable]:
+    vocabulary_size = model.outputs[0].shape[-1]
+    names = config.weight_shapes(vocabulary_size)
+    return dict(zip(names, model.trainable_variables, strict=True))

@@ -1,0 +1,66 @@
+"""What to make of a finished run: its losses, put into perspective. No TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from chargen.corpus import Corpus
+
+PROGRESS = 0.005  # nats: what a longer run has to gain to be worth it
+OVERFITTING = 0.02  # nats above the best at the end
+MAX_COMPRESSED = 4 * 2**20  # bytes of training text that xz is shown
+
+
+def describe_loss(nats: float) -> str:
+    """Say a loss in nats, in bits, and as a number of equally likely characters."""
+    return (
+        f"{nats:.4f} nats = {nats / math.log(2):.4f} bits a character, "
+        f"like choosing among {math.exp(nats):.2f} characters"
+    )
+
+
+def verdict(lines: list[dict[str, Any]]) -> str:
+    """Judge a run by the evaluations in its log: improving, finished or over-fitting.
+
+    Args:
+        lines: of log.jsonl, at least one evaluation with a validation loss among them.
+    """
+    found = [line for line in lines if line.get("validation") is not None]
+    best = min(found, key=lambda line: float(line["validation"]))
+    last = found[-1]
+    at = f"step {best['step']:,} ({best['seconds']:.0f} s)"
+    if best is last:
+        if len(found) > 1 and found[-2]["validation"] - best["validation"] < PROGRESS:
+            return "levelling off: the last evaluation was the best, by a little"
+        return "still improving at the end: a longer run would do better"
+    learned_more = (last["train"] or 0) < (best["train"] or 0)
+    if learned_more and last["validation"] - best["validation"] > OVERFITTING:
+        return (
+            f"over-fitting since {at}: the training loss falls on and the validation loss "
+            "rises. More text, more --dropout or a smaller model would help; the best "
+            "checkpoint is kept"
+        )
+    return f"stopped improving at {at}"
+
+
+def xz_nats(corpus: Corpus) -> float | None:
+    """Return what xz needs for the validation part, in nats per character.
+
+    It is shown the training part first (the last 4 MiB of it): the size of both together,
+    compressed, less the size of the training part alone. None where there is no validation
+    part or where Python was built without xz.
+    """
+    try:
+        import lzma
+    except ImportError:
+        return None
+    if not corpus.validation.size:
+        return None
+    decode = corpus.vocabulary.decode
+    seen = decode(corpus.train[-MAX_COMPRESSED:]).encode("utf-8")[-MAX_COMPRESSED:]
+    scored = decode(corpus.validation).encode("utf-8")
+    preset = 9 | lzma.PRESET_EXTREME
+    both = len(lzma.compress(seen + scored, preset=preset))
+    alone = len(lzma.compress(seen, preset=preset))
+    return (both - alone) * 8 * math.log(2) / len(corpus.validation)

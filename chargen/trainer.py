@@ -1,0 +1,510 @@
+"""The training loop: truncated backpropagation through time on a Keras model.
+
+One of the modules that import TensorFlow. It writes no file and prints nothing: what
+happens leaves as events (see `events`), and a stop is asked for through a callable.
+The compiled update takes and returns all its state. Nothing random has to be saved: the
+batch of a step is a pure function of (seed, step), and so are the dropout masks, whose
+generators are set from (seed, place, step) before every update.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from chargen.checkpoint import Arrays, Checkpoint
+from chargen.clock import Clock
+from chargen.config import STATES, Settings
+from chargen.corpus import WARM_UP, Batches, Corpus, ScoredStreams, scored_streams
+from chargen.errors import Interrupted, TrainingError
+from chargen.events import (
+    CheckpointDue,
+    Event,
+    Listener,
+    Note,
+    Progress,
+    RolledBack,
+    Stepped,
+)
+from chargen.model import build_model, get_weights, set_weights
+from chargen.schedule import Length, learning_rate, total_steps, useful_steps
+
+BETA_2 = 0.99
+SMOOTHING = 0.98  # of the training loss that is shown and logged
+FIRST_SAVE = 45.0  # seconds of a run before its first checkpoint, at the most
+EVALUATIONS = 20  # in a run, unless `eval_every` is given
+LEAST_EVAL_EVERY = 10
+EVALUATION_SHARE = 0.1  # of the time, for all evaluations together
+EVALUATION_WINDOW = 64  # characters a call: a stop is obeyed between two calls
+MOST_ROLLBACKS = 2
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def prepare_tensorflow() -> None:
+    """Set TensorFlow's thread pools, before its first operation.
+
+    Single-threaded kernels, run side by side on all cores: a recurrent step's products
+    are too small to be worth cutting up (benchmarks/RESULTS.md has the figures). A
+    program that has used TensorFlow before keeps its own pools.
+    """
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(cores())
+    except RuntimeError:  # TensorFlow has started already
+        return
+    tf.zeros(())  # the first operation sets the runtime up
+
+
+@dataclass
+class Counters:
+    """What a run counts; saved with every checkpoint as numbers of one name each.
+
+    Attributes:
+        step: updates done.
+        seconds: spent when this was saved.
+        origin: seconds spent when the first update was done.
+        loss_sum, loss_weight: of the smoothed training loss.
+        best: lowest validation loss so far; infinite before the first.
+        stale: evaluations since then.
+        evaluated_step: the step of the last evaluation, 0 before the first.
+        evaluated_seconds: the seconds spent at that time.
+        rollbacks: how often a loss was not finite; each halves the learning rate.
+        validation_length: characters of each validation stream that are used; 0 before
+            that is settled.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    origin: float = 0.0
+    loss_sum: float = 0.0
+    loss_weight: float = 0.0
+    best: float = math.inf
+    stale: int = 0
+    evaluated_step: int = 0
+    evaluated_seconds: float = 0.0
+    rollbacks: int = 0
+    validation_length: int = 0
+
+    def to_arrays(self) -> dict[str, npt.NDArray]:
+        """Return name → float64 scalar."""
+        values = dataclasses.asdict(self).items()
+        return {f"counter.{name}": np.array(value, np.float64) for name, value in values}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Counters:
+        """Read back what `to_arrays` returned."""
+        fields = {
+            f.name: arrays[f"counter.{f.name}"].item() for f in dataclasses.fields(cls)
+        }
+        whole = [f.name for f in dataclasses.fields(cls) if isinstance(f.default, int)]
+        return cls(**{n: int(v) if n in whole else v for n, v in fields.items()})
+
+
+class _Stop(Exception):
+    """A signal asked training to stop."""
+
+
+class _NotFinite(Exception):
+    """A loss or a weight is not finite."""
+
+
+class Trainer:
+    """Trains one model on one corpus.
+
+    Args:
+        settings: the run's settings, resolved: a length is set, batch and window fit.
+        corpus: what it learns from.
+        batches: the corpus's training part, cut as the settings say.
+        listeners: called with every event, in this order.
+        clock: counts the run's time.
+        stop: returns the number of a signal that asked for a stop, or None.
+        resume: the checkpoint to go on from, read with its resume part.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        corpus: Corpus,
+        batches: Batches,
+        *,
+        listeners: Sequence[Listener],
+        clock: Clock,
+        stop: Callable[[], int | None] = lambda: None,
+        resume: Checkpoint | None = None,
+    ) -> None:
+        self._settings = settings
+        self._batches = batches
+        self._listeners = listeners
+        self._clock = clock
+        self._stop = stop
+        self._length = Length(
+            settings.seconds, total_steps(settings, batches.steps_per_epoch)
+        )
+        self._counters = Counters()
+        self._published = 0  # the step of the last checkpoint
+        self._saved_seconds = 0.0
+        self._rate = 0.0
+
+        config = settings.model
+        self._config = config
+        self._model = build_model(config, len(corpus.vocabulary), seed=settings.seed)
+        self._optimizer = keras.optimizers.AdamW(
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            beta_2=BETA_2,
+            global_clipnorm=settings.clip_norm or None,
+        )
+        self._optimizer.exclude_from_weight_decay(var_names=["bias"])
+        self._optimizer.build(self._model.trainable_variables)
+        self._states = self._zero_states(batches.batch_size)
+        self._update = tf.function(self._update_eagerly)
+        ids = tf.TensorSpec((None, None), tf.int32)
+        state = tf.TensorSpec((None, config.units), tf.float32)
+        signature = [ids, ids, [state] * len(self._states)]
+        self._score = tf.function(self._score_eagerly, input_signature=signature)
+        self._validation: ScoredStreams | None = None
+        if corpus.validation.size:
+            self._validation = scored_streams(corpus.validation, corpus.context)
+        if resume is not None:
+            self._restore(resume.weights, resume.resume)
+            self._published = self._counters.step
+        self._good = self._snapshot(evaluated=False, validation=None, best=False)
+
+    @property
+    def counters(self) -> Counters:
+        """What the run has counted so far."""
+        return self._counters
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return self._progress()
+
+    def nothing_left(self) -> bool:
+        """Whether the run had reached its end already, so that `run` will do nothing."""
+        return self._over() and self._counters.evaluated_step == self._counters.step
+
+    def run(self) -> None:
+        """Train until the run's length is reached.
+
+        Raises:
+            Interrupted: a signal asked for a stop; a checkpoint has been published.
+            TrainingError: the loss was not finite, more often than can be mended.
+            ChargenError: whatever a listener raises.
+        """
+        self._clock.lap("start")
+        self._saved_seconds = self._clock.spent if self._published else 0.0
+        try:
+            self._fit_validation()
+            while True:
+                self._check_stop()
+                try:
+                    if not self._over():
+                        self._advance()
+                    elif self._counters.evaluated_step != self._counters.step:
+                        self._evaluate()
+                    else:
+                        return
+                except _NotFinite:
+                    self._roll_back()
+        except _Stop:
+            if self._counters.step > self._published:
+                self._publish(evaluated=False, validation=None, best=False)
+            raise Interrupted(self._stop() or 0, saved=self._published > 0) from None
+
+    def _advance(self) -> None:
+        """Update, unless an interruption put off an evaluation; then do what is due."""
+        if not self._evaluation_due():
+            self._step()
+        if self._evaluation_due():
+            self._evaluate()
+        elif self._save_due():
+            self._publish(evaluated=False, validation=None, best=False)
+
+    def _step(self) -> None:
+        counters, settings = self._counters, self._settings
+        share = self._length.progress(counters.step, self._clock.spent, counters.origin)
+        self._rate = learning_rate(
+            share,
+            peak=settings.learning_rate * 0.5**counters.rollbacks,
+            warmup=settings.warmup,
+        )
+        inputs, targets, fresh = self._batches.batch(counters.step)
+        states = self._zero_states(len(inputs)) if fresh else self._states
+        key = tf.constant([settings.seed % 2**31, counters.step], tf.int64)
+        rate = tf.constant(self._rate, tf.float32)
+        loss_tensor, self._states = self._update(inputs, targets, states, rate, key)
+        loss = float(loss_tensor)
+        self._clock.lap("step")
+        if not math.isfinite(loss):
+            raise _NotFinite
+        counters.loss_sum = SMOOTHING * counters.loss_sum + (1 - SMOOTHING) * loss
+        counters.loss_weight = SMOOTHING * counters.loss_weight + (1 - SMOOTHING)
+        counters.step += 1
+        if counters.step == 1:
+            counters.origin = counters.evaluated_seconds = self._clock.spent
+        if settings.steps is None and counters.step == useful_steps(
+            self._batches.steps_per_epoch
+        ):
+            self._emit(
+                Note(
+                    f"{self._progress().epoch:.0f} passes over the text are done; a text "
+                    "of this size rarely gains from more"
+                )
+            )
+        self._emit(Stepped(self._progress()))
+
+    def _update_eagerly(
+        self,
+        inputs: tf.Tensor,
+        targets: tf.Tensor,
+        states: list[tf.Tensor],
+        rate: tf.Tensor,
+        key: tf.Tensor,
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """One update: (B, T) inputs and targets, states → mean loss, new states."""
+        for place, layer in enumerate(self._model.layers):
+            if isinstance(layer, keras.layers.Dropout):
+                generator = tf.stack([key[0] + (place << 32), key[1]])
+                layer.seed_generator.state.assign(generator)
+        variables = self._model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits, *states = self._model([inputs, *states], training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, variables)
+        self._optimizer.learning_rate.assign(rate)
+        # The embedding's gradient comes as slices; clipping wants it whole.
+        self._optimizer.apply([tf.convert_to_tensor(g) for g in gradients])
+        return loss, states
+
+    def _score_eagerly(
+        self, inputs: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Score (S, L) inputs and targets: the loss of each target, new states."""
+        logits, *states = self._model([inputs, *states], training=False)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), states
+
+    def _validation_loss(self, streams: ScoredStreams, *, lap: str = "evaluation") -> float:
+        """Return the mean loss over the scored targets, state carried."""
+        states = self._zero_states(len(streams.inputs))
+        total = 0.0
+        for start in range(0, streams.inputs.shape[1], EVALUATION_WINDOW):
+            self._check_stop()
+            part = np.s_[:, start : start + EVALUATION_WINDOW]
+            losses, states = self._score(
+                streams.inputs[part], streams.targets[part], states
+            )
+            total += float(losses.numpy()[streams.scored[part]].sum(dtype=np.float64))
+            self._clock.lap(lap)
+        return total / max(1, streams.characters)
+
+    def _fit_validation(self) -> None:
+        """Under a time budget, validate on no more than a tenth of the time can score.
+
+        The part stays the same when the run is resumed: losses are comparable.
+        """
+        streams, seconds = self._validation, self._settings.seconds
+        if streams is None:
+            return
+        counters, length = self._counters, streams.inputs.shape[1]
+        if not counters.validation_length:
+            counters.validation_length = length
+            if seconds is not None:
+                first = streams.beginning(EVALUATION_WINDOW)
+                self._validation_loss(first, lap="start")  # traces the function
+                self._validation_loss(first)
+                each = self._clock.typical("evaluation") or 0.0
+                fitting = int(EVALUATION_SHARE * seconds / max(each, 1e-9))
+                least = WARM_UP + EVALUATION_WINDOW
+                fitting = max(least, fitting * EVALUATION_WINDOW)
+                counters.validation_length = min(length, fitting)
+        if counters.validation_length < length:
+            self._validation = streams.beginning(counters.validation_length)
+            self._emit(
+                Note(
+                    f"validating on {self._validation.characters:,} of "
+                    f"{streams.characters:,} characters (the beginnings of "
+                    f"{len(streams.inputs)} parts): all of them would take more than a "
+                    "tenth of the time"
+                )
+            )
+
+    def _evaluate(self) -> None:
+        """Measure the validation loss and publish a checkpoint."""
+        counters = self._counters
+        validation = None
+        best = True
+        if self._validation is not None:
+            validation = self._validation_loss(self._validation)
+            if not math.isfinite(validation):
+                raise _NotFinite
+            best = validation < counters.best
+            counters.stale = 0 if best else counters.stale + 1
+            counters.best = min(counters.best, validation)
+        counters.evaluated_step = counters.step
+        counters.evaluated_seconds = self._clock.spent
+        self._publish(evaluated=True, validation=validation, best=best)
+
+    def _publish(self, *, evaluated: bool, validation: float | None, best: bool) -> None:
+        """Hand a checkpoint to the listeners; it is the one that trouble goes back to."""
+        snapshot = self._snapshot(
+            evaluated=evaluated,
+            validation=validation,
+            best=best or self._validation is None,
+        )
+        if not all(np.isfinite(array).all() for array in snapshot.weights.values()):
+            raise _NotFinite
+        self._emit(snapshot)
+        self._good = snapshot
+        self._published = self._counters.step
+        self._clock.lap("publish")
+        self._saved_seconds = self._clock.spent
+
+    def _snapshot(
+        self, *, evaluated: bool, validation: float | None, best: bool
+    ) -> CheckpointDue:
+        self._counters.seconds = self._clock.spent
+        resume = self._counters.to_arrays()
+        for i, variable in enumerate(self._optimizer.variables):
+            resume[f"optimizer.{i}"] = np.array(variable)
+        for i, state in enumerate(self._states):
+            resume[f"state.{i}"] = np.array(state)
+        return CheckpointDue(
+            progress=self._progress(),
+            evaluated=evaluated,
+            validation=validation,
+            best=best,
+            validation_characters=self._validation.characters if self._validation else 0,
+            weights=get_weights(self._model, self._config),
+            resume=resume,
+        )
+
+    def _restore(self, weights: Arrays, resume: Arrays) -> None:
+        """Take up what `_snapshot` put down.
+
+        Raises:
+            TrainingError: it belongs to a model or an optimizer of another shape.
+        """
+        expected = {
+            **{k: v.shape for k, v in Counters().to_arrays().items()},
+            **{
+                f"optimizer.{i}": tuple(variable.shape)
+                for i, variable in enumerate(self._optimizer.variables)
+            },
+            **{f"state.{i}": tuple(s.shape) for i, s in enumerate(self._states)},
+        }
+        if {name: array.shape for name, array in resume.items()} != expected:
+            raise TrainingError(
+                "the checkpoint's resume part does not fit the model: was it written by "
+                "another version of chargen or Keras? Its weights can still be sampled "
+                "from"
+            )
+        set_weights(self._model, self._config, weights)
+        for i, variable in enumerate(self._optimizer.variables):
+            variable.assign(resume[f"optimizer.{i}"])
+        self._states = [tf.constant(resume[f"state.{i}"]) for i in range(len(self._states))]
+        self._counters = Counters.from_arrays(resume)
+
+    def _roll_back(self) -> None:
+        failed, rollbacks = self._counters.step + 1, self._counters.rollbacks + 1
+        if rollbacks > MOST_ROLLBACKS:
+            raise TrainingError(
+                f"the loss is not a finite number at step {failed}, for the third "
+                f"time: halving the learning rate did not help. Try a "
+                "lower --learning-rate or a lower --clip-norm; the checkpoints "
+                "published so far are sound"
+            )
+        self._restore(self._good.weights, self._good.resume)
+        self._counters.rollbacks = rollbacks
+        rate = self._settings.learning_rate * 0.5**rollbacks
+        self._emit(RolledBack(failed, self._counters.step, rate))
+
+    def _over(self) -> bool:
+        counters, settings = self._counters, self._settings
+        if settings.patience is not None and counters.stale >= settings.patience:
+            return True
+        steps, seconds = self._length.steps, self._length.seconds
+        if steps is not None and counters.step >= steps:
+            return True
+        if seconds is None or counters.step == 0:
+            return False
+        # One more update has to leave room for the last evaluation and its checkpoint.
+        update = self._clock.typical("step") or 0.0
+        return self._clock.spent + update + self._evaluation_time() >= seconds
+
+    def _evaluation_time(self) -> float:
+        """Return the seconds that an evaluation and its checkpoint take."""
+        seconds = self._clock.typical("publish") or 0.0
+        if self._validation is not None:
+            windows = math.ceil(self._validation.inputs.shape[1] / EVALUATION_WINDOW)
+            seconds += windows * (self._clock.typical("evaluation") or 0.0)
+        return seconds
+
+    def _evaluation_due(self) -> bool:
+        counters, settings = self._counters, self._settings
+        if counters.step == counters.evaluated_step:
+            return False
+        every = settings.eval_every
+        if every is None and settings.seconds is None and self._length.steps:
+            every = max(LEAST_EVAL_EVERY, self._length.steps // EVALUATIONS)
+        if every is not None:
+            return counters.step % every == 0
+        seconds = settings.seconds or 0.0
+        fitting = EVALUATION_SHARE * seconds / max(self._evaluation_time(), 1e-9)
+        count = min(EVALUATIONS, max(1, int(fitting)))
+        return self._clock.spent >= counters.evaluated_seconds + seconds / count
+
+    def _save_due(self) -> bool:
+        every = self._settings.save_every
+        if not self._published:
+            every = min(every, FIRST_SAVE)
+        return self._clock.spent - self._saved_seconds >= every
+
+    def _progress(self) -> Progress:
+        counters, batches = self._counters, self._batches
+        typical = self._clock.typical("step")
+        size = batches.batch_size * batches.seq_length
+        spent, length = self._clock.spent, self._length
+        left = []
+        if length.seconds is not None:
+            left.append(length.seconds - spent)
+        if length.steps is not None:
+            left.append((length.steps - counters.step) * (typical or 0.0))
+        weight = counters.loss_weight
+        return Progress(
+            step=counters.step,
+            epoch=counters.step / batches.steps_per_epoch,
+            seconds=spent,
+            train=counters.loss_sum / weight if weight else None,
+            learning_rate=self._rate,
+            characters_per_second=size / typical if typical else 0.0,
+            share=length.progress(counters.step - 1, spent, 0.0),
+            remaining=max(0.0, min(left)),
+        )
+
+    def _zero_states(self, batch_size: int) -> list[tf.Tensor]:
+        zeros = tf.zeros((batch_size, self._config.units))
+        return [zeros] * (STATES[self._config.cell] * self._config.layers)
+
+    def _check_stop(self) -> None:
+        if self._stop() is not None:
+            raise _Stop
+
+    def _emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
