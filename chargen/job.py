@@ -12,7 +12,6 @@ imports it and trains. The command `chargen train` is a thin layer over these tw
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import os
 import platform
 import shlex
@@ -103,7 +102,7 @@ class Job:
         try:
             return self._train(listeners, stop, started)
         finally:
-            self._tidy()
+            self.tidy()
 
     def _train(
         self,
@@ -184,6 +183,8 @@ class Job:
             self._replaced = None
 
     def _describe(self) -> None:
+        import importlib.metadata  # slow, and only training needs it
+
         description = {
             "format": 1,
             "chargen": chargen.__version__,
@@ -210,8 +211,11 @@ class Job:
             }
         )
 
-    def _tidy(self) -> None:
-        """Leave no folder without a checkpoint, and bring back a run not replaced."""
+    def tidy(self) -> None:
+        """Leave no folder without a checkpoint, and bring back a run not replaced.
+
+        `train` does it; a job that is given up before needs it.
+        """
         if self.run.has("latest") or not self._created:
             return
         shutil.rmtree(self.run.folder, ignore_errors=True)

@@ -82,7 +82,7 @@ def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> kera
 def get_weights(model: keras.Model, config: ModelConfig) -> dict[str, npt.NDArray]:
     """Return copies of the weights, float32, by their names in a checkpoint."""
     return {
-        name: np.array(variable, np.float32)
+        name: np.array(variable.numpy())  # may share memory that the next update writes
         for name, variable in _named(model, config).items()
     }
 

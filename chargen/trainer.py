@@ -9,6 +9,7 @@ generators are set from (seed, place, step) before every update.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -183,6 +184,8 @@ class Trainer:
             self._restore(resume.weights, resume.resume)
             self._published = self._counters.step
         self._good = self._snapshot(evaluated=False, validation=None, best=False)
+        self._clock.lap("start")
+        self._saved_seconds = self._clock.spent if self._published else 0.0
 
     @property
     def counters(self) -> Counters:
@@ -195,7 +198,7 @@ class Trainer:
         return self._progress()
 
     def nothing_left(self) -> bool:
-        """Whether the run had reached its end already, so that `run` will do nothing."""
+        """Whether the run is over already, so that `run` will do nothing."""
         return self._over() and self._counters.evaluated_step == self._counters.step
 
     def run(self) -> None:
@@ -206,8 +209,6 @@ class Trainer:
             TrainingError: the loss was not finite, more often than can be mended.
             ChargenError: whatever a listener raises.
         """
-        self._clock.lap("start")
-        self._saved_seconds = self._clock.spent if self._published else 0.0
         try:
             self._fit_validation()
             while True:
@@ -223,7 +224,9 @@ class Trainer:
                     self._roll_back()
         except _Stop:
             if self._counters.step > self._published:
-                self._publish(evaluated=False, validation=None, best=False)
+                # Weights that are not finite are not worth saving.
+                with contextlib.suppress(_NotFinite):
+                    self._publish(evaluated=False, validation=None, best=False)
             raise Interrupted(self._stop() or 0, saved=self._published > 0) from None
 
     def _advance(self) -> None:
@@ -381,9 +384,9 @@ class Trainer:
         self._counters.seconds = self._clock.spent
         resume = self._counters.to_arrays()
         for i, variable in enumerate(self._optimizer.variables):
-            resume[f"optimizer.{i}"] = np.array(variable)
+            resume[f"optimizer.{i}"] = np.array(variable.numpy())
         for i, state in enumerate(self._states):
-            resume[f"state.{i}"] = np.array(state)
+            resume[f"state.{i}"] = np.array(state.numpy())
         return CheckpointDue(
             progress=self._progress(),
             evaluated=evaluated,
@@ -464,7 +467,11 @@ class Trainer:
             every = max(LEAST_EVAL_EVERY, self._length.steps // EVALUATIONS)
         if every is not None:
             return counters.step % every == 0
+        # Under a time budget: evenly over the time, which `steps` may cut short.
         seconds = settings.seconds or 0.0
+        if self._length.steps is not None:
+            update = self._clock.typical("step") or 0.0
+            seconds = min(seconds, counters.origin + self._length.steps * update)
         fitting = EVALUATION_SHARE * seconds / max(self._evaluation_time(), 1e-9)
         count = min(EVALUATIONS, max(1, int(fitting)))
         return self._clock.spent >= counters.evaluated_seconds + seconds / count

@@ -62,9 +62,12 @@ def sample(
         seed = random_seed()
         if temperature > 0:
             click.echo(f"seed {seed} (the same text again: --seed {seed})", err=True)
-    characters = generate(
-        model, seed_text, length=length, temperature=temperature, seed=seed
-    )
+    try:
+        characters = generate(
+            model, seed_text, length=length, temperature=temperature, seed=seed
+        )
+    except ValueError as error:  # a temperature that is not a number, say
+        raise click.UsageError(str(error)) from error
     try:
         _write(itertools.chain([normalise_newlines(seed_text)], characters))
     except OSError as error:

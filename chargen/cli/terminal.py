@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import Progress, TextColumn
 from rich.text import Text
 
 from chargen import generate
@@ -35,13 +35,9 @@ class Terminal:
         self._shown = time.monotonic()
         self._bar: Progress | None = None
         if console.is_terminal:
-            self._bar = Progress(
-                TextColumn("{task.percentage:>3.0f}%"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.description}"),
-                console=console,
-            )
-            self._task = self._bar.add_task("starting", total=1.0)
+            column = TextColumn("{task.description}", markup=False)
+            self._bar = Progress(column, console=console)
+            self._task = self._bar.add_task("  0% starting")
 
     def __enter__(self) -> Terminal:
         if self._bar:
@@ -74,15 +70,15 @@ class Terminal:
     def _step(self, event: Stepped) -> None:
         line = self._line(event)
         if self._bar:
-            self._bar.update(self._task, completed=event.progress.share, description=line)
+            self._bar.update(self._task, description=line)
         elif time.monotonic() - self._shown > PLAIN_INTERVAL:
             self._shown = time.monotonic()
-            self._say(f"{event.progress.share:>4.0%} {line}")
+            self._say(line)
 
     def _evaluation(self, event: CheckpointDue) -> None:
         self._validation = event.validation
-        mark = " (best so far)" if event.best and event.validation is not None else ""
-        self._say(f"{event.progress.share:>4.0%} {self._line(event)}{mark}")
+        mark = " (best)" if event.best and event.validation is not None else ""
+        self._say(f"{self._line(event)}{mark}")
         engine = Engine(
             self._job.settings.model,
             self._job.corpus.vocabulary,
@@ -103,15 +99,16 @@ class Terminal:
 
     def _line(self, event: Stepped | CheckpointDue) -> str:
         progress = event.progress
-        parts = [f"step {progress.step:,}", f"epoch {progress.epoch:.2f}"]
+        parts = [f"{progress.share:>4.0%}", f"step {progress.step:,}"]
+        parts.append(f"epoch {progress.epoch:.1f}")
         if progress.train is not None:
             parts.append(f"train {progress.train:.3f}")
         if self._validation is not None:
             parts.append(f"validation {self._validation:.3f}")
         if progress.characters_per_second:
-            parts.append(f"{progress.characters_per_second:,.0f} characters/s")
+            parts.append(f"{progress.characters_per_second:,.0f} char/s")
         parts.append(f"ETA {format_seconds(float(round(progress.remaining)))}")
-        return "  ".join(parts)
+        return " ".join(parts)  # fits into 80 columns
 
     def _say(self, text: str) -> None:
         self._console.print(Text(printable(text)), soft_wrap=True)

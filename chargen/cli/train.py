@@ -179,7 +179,10 @@ def train(
     }
     with StopSignals() as stop:
         job = prepare(corpus, given, out=out, resume=resume, overwrite=overwrite)
-        _run(job, stop, quiet=quiet, verbose=verbose)
+        try:
+            _run(job, stop, quiet=quiet, verbose=verbose)
+        finally:
+            job.tidy()
 
 
 def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
@@ -190,7 +193,8 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
 
     def say(text: str) -> None:
         if not quiet:
-            click.echo(printable(text), err=True)
+            with contextlib.suppress(OSError):  # the terminal may be gone: SIGHUP
+                click.echo(printable(text), err=True)
 
     say(f"run: {job.run.folder}")
     for note in job.notes:

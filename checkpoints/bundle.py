@@ -1,0 +1,44 @@
+"""Make the checkpoints that ship with chargen: `make bundled`, or this file with names.
+
+Each is trained by the command below, and its best step is kept without what only a resume
+needs. The same machine and versions give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from chargen.run import LOG_FILE, RUN_FILE, Run
+
+BUNDLED = Path(__file__).parent / "bundled"
+COMMANDS = {
+    "harbour-plays": "train harbour-plays --units 256 --steps 2400",
+    "sishi-jueju": "train sishi-jueju --units 192 --steps 800",
+}
+
+
+def make(name: str) -> None:
+    """Train one checkpoint and put it in place of the one that is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / name
+        words = [*shlex.split(COMMANDS[name]), "--out", str(out)]
+        subprocess.run([sys.executable, "-m", "chargen", *words], check=True)
+        trained = Run(out)
+        target = Run(BUNDLED / name)
+        if target.folder.exists():
+            shutil.rmtree(target.folder)
+        target.folder.mkdir(parents=True)
+        for file in (RUN_FILE, LOG_FILE):
+            shutil.copy(out / file, target.folder / file)
+        target.publish(dataclasses.replace(trained.read("best"), resume={}), best=True)
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or COMMANDS:
+        make(wanted)

@@ -1,0 +1,264 @@
+"""Preparing a training: settings, folders, resuming. No TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import tiny_checkpoint
+
+from chargen.errors import CheckpointError, SettingsError, TextError
+from chargen.job import format_seconds, prepare
+from chargen.run import Run
+
+STORY = "Once upon a time there was a clerk who counted salt.\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHARGEN_HOME", raising=False)
+    Path("story.txt").write_text(STORY * 100, encoding="utf-8")
+    return tmp_path
+
+
+def started(job):
+    """Write what a training writes at its start, without one."""
+    job.run.describe(
+        {
+            "created": "2026-01-01T00:00:00+00:00",
+            "given": dict(job.given),
+            "settings": job.settings.to_dict(),
+            "corpus": [text.source for text in job.corpus.sources],
+        }
+    )
+    return job
+
+
+def test_each_run_gets_a_folder_of_its_own():
+    folders = [str(prepare("story.txt", {"steps": 1}).run.folder) for _ in range(3)]
+    assert folders == ["checkpoints/story", "checkpoints/story-2", "checkpoints/story-3"]
+
+
+def test_bundled_corpus_by_name():
+    job = prepare("minerals", {"steps": 1})
+    assert job.run.folder == Path("checkpoints/minerals")
+    assert job.corpus.name == "minerals.txt"
+
+
+def test_explicit_folder_that_holds_a_run_is_refused():
+    started(prepare("story.txt", {"steps": 1}, out=Path("mine")))
+    with pytest.raises(SettingsError, match=r"--resume.*--overwrite"):
+        prepare("story.txt", {"steps": 1}, out=Path("mine"))
+
+
+@pytest.mark.parametrize("flags", [{}, {"overwrite": True}, {"resume": True}])
+def test_folder_that_is_no_run_is_refused_whatever_the_flags(flags):
+    Path("mine").mkdir()
+    Path("mine/thesis.doc").write_text("precious")
+    with pytest.raises(SettingsError, match="is no run"):
+        prepare("story.txt", {"steps": 1}, out=Path("mine"), **flags)
+    assert Path("mine/thesis.doc").read_text() == "precious"
+
+
+def test_overwrite_keeps_the_old_run_until_the_new_one_has_a_checkpoint():
+    started(prepare("story.txt", {"steps": 1}, out=Path("mine")))
+    Path("mine/mark").write_text("old")
+    job = prepare("story.txt", {"steps": 1}, out=Path("mine"), overwrite=True)
+    (kept,) = Path().glob("mine.replaced-*")
+    assert (kept / "mark").read_text() == "old"
+    assert not Path("mine/mark").exists()
+    job.tidy()  # given up before a checkpoint: the old run comes back
+    assert Path("mine/mark").read_text() == "old"
+    assert not list(Path().glob("mine.replaced-*"))
+
+
+def test_overwrite_without_a_folder_is_an_error():
+    with pytest.raises(SettingsError, match="--out"):
+        prepare("story.txt", {"steps": 1}, overwrite=True)
+
+
+def test_a_job_given_up_leaves_no_folder():
+    job = prepare("story.txt", {"steps": 1})
+    assert job.run.folder.is_dir()
+    job.tidy()
+    assert not job.run.folder.exists()
+
+
+def test_settings_that_contradict_each_other():
+    with pytest.raises(SettingsError, match="one of --for, --epochs and --steps"):
+        prepare("story.txt", {"steps": 1, "epochs": 1})
+    with pytest.raises(SettingsError, match="--resume goes on"):
+        prepare("story.txt", {}, resume=True, overwrite=True)
+    with pytest.raises(SettingsError, match=r"`units` must be.*got 0"):
+        prepare("story.txt", {"units": 0})
+    with pytest.raises(SettingsError, match="unknown settings: unit"):
+        prepare("story.txt", {"unit": 3})
+    assert not Path("checkpoints").exists()
+
+
+def test_patience_needs_a_validation_part():
+    with pytest.raises(SettingsError, match=r"--patience.*--validation"):
+        prepare("story.txt", {"steps": 9, "patience": 2, "validation": 0.0})
+
+
+def test_default_length_is_five_minutes_and_said():
+    job = prepare("story.txt")
+    assert job.settings.seconds == 300
+    assert any("5 minutes, the default" in note for note in job.notes)
+
+
+def test_default_length_of_a_short_text_is_bounded_by_passes():
+    Path("short.txt").write_text("a short sentence", encoding="utf-8")
+    job = prepare("short.txt")
+    assert job.settings.steps == 500
+    assert any("can hardly use more than 500 steps" in note for note in job.notes)
+
+
+def test_a_given_length_is_obeyed_with_a_warning():
+    Path("short.txt").write_text("a short sentence", encoding="utf-8")
+    job = prepare("short.txt", {"epochs": 5000})
+    assert job.settings.steps is None and job.settings.epochs == 5000
+    assert any("rarely gains" in note for note in job.notes)
+
+
+def test_shrinking_is_said():
+    Path("short.txt").write_text("a short sentence", encoding="utf-8")
+    job = prepare("short.txt", {"steps": 1})
+    assert (job.settings.batch_size, job.settings.seq_length) == (1, 15)
+    assert any("--batch-size is 1 instead of 32" in note for note in job.notes)
+    assert any("--seq-length is 15 instead of 64" in note for note in job.notes)
+
+
+def test_a_short_text_is_trained_on_whole_and_that_is_said():
+    Path("short.txt").write_text("a short sentence", encoding="utf-8")
+    job = prepare("short.txt", {"steps": 1})
+    assert job.settings.validation == 0
+    assert len(job.corpus.train) == 16
+    assert any("no validation loss" in note for note in job.notes)
+
+
+def test_unseen_validation_characters_are_reported():
+    Path("odd.txt").write_text("ab" * 1500 + "x" * 50, encoding="utf-8")
+    job = prepare("odd.txt", {"steps": 1})
+    assert any("16.39% of the validation characters" in note for note in job.notes)
+
+
+def test_validation_from_a_file():
+    Path("held.txt").write_text("a clerk who counted pepper", encoding="utf-8")
+    job = prepare("story.txt", {"steps": 1, "validation": "held.txt"})
+    assert job.corpus.vocabulary.decode(job.corpus.validation).endswith("pepper")
+    assert job.settings.validation == "held.txt"
+    assert [text.name for text in job.corpus.sources] == ["story.txt", "held.txt"]
+    assert "--validation held.txt" in job.train_command
+    assert "--validation held.txt" in job.resume_command
+
+
+def test_validation_file_is_found_again_on_resume():
+    Path("texts").mkdir()
+    Path("texts/held.txt").write_text("a clerk who counted", encoding="utf-8")
+    Path("story.txt").rename("texts/story.txt")
+    job = prepare("texts/story.txt", {"steps": 1, "validation": "texts/held.txt"})
+    folder = started(job).run.folder
+    again = prepare("texts/story.txt", resume=True, out=folder)
+    assert again.settings == job.settings
+    Path("texts/held.txt").unlink()
+    with pytest.raises(TextError, match=r"held\.txt.*--validation"):
+        prepare("texts/story.txt", resume=True, out=folder)
+
+
+def test_resume_takes_the_settings_of_the_run():
+    job = started(prepare("story.txt", {"steps": 9, "units": 24, "cell": "gru"}))
+    again = prepare("story.txt", resume=True)
+    assert again.run.folder == job.run.folder
+    assert again.settings == job.settings
+
+
+def test_resume_without_a_folder_takes_the_newest_run_of_the_corpus():
+    job = started(prepare("story.txt", {"steps": 9, "units": 24}))
+    started(prepare("minerals", {"steps": 9, "units": 25}))
+    newer = prepare("story.txt", {"steps": 9, "units": 26})
+    description = {**job.run.description(), "created": "2026-02-01T00:00:00+00:00"}
+    newer.run.describe({**description, "settings": newer.settings.to_dict()})
+    assert prepare("story.txt", resume=True).run.folder == newer.run.folder
+
+
+def test_resume_with_nothing_there_starts_and_says_so():
+    job = prepare("story.txt", {"steps": 9}, resume=True)
+    assert any("nothing to resume yet" in note for note in job.notes)
+    assert job.checkpoint is None
+
+
+def test_resume_refuses_another_setting_and_names_it():
+    started(prepare("story.txt", {"steps": 9, "units": 24}))
+    with pytest.raises(SettingsError, match=r"--units 25 differs from the run's 24"):
+        prepare("story.txt", {"units": 25}, resume=True)
+    with pytest.raises(SettingsError, match="--dropout"):
+        prepare("story.txt", {"dropout": 0.5}, resume=True)
+    with pytest.raises(SettingsError, match="--seed"):
+        prepare("story.txt", {"seed": 5}, resume=True)
+
+
+def test_resume_accepts_the_same_command_again():
+    Path("short.txt").write_text("a short sentence", encoding="utf-8")
+    given = {
+        "steps": 9,
+        "units": 24,
+        "batch_size": 32,
+        "validation": 0.0,
+        "encoding": "UTF8",
+    }
+    job = started(prepare("short.txt", given))
+    assert prepare("short.txt", given, resume=True).settings == job.settings
+
+
+def test_resume_accepts_another_length():
+    started(prepare("story.txt", {"steps": 9}))
+    job = prepare("story.txt", {"seconds": 600.0, "patience": 3}, resume=True)
+    assert (job.settings.seconds, job.settings.steps) == (600.0, None)
+    assert job.settings.patience == 3
+
+
+def test_resume_refuses_a_changed_corpus():
+    started(prepare("story.txt", {"steps": 9}))
+    Path("story.txt").write_text(STORY * 101, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"story\.txt has changed"):
+        prepare("story.txt", resume=True)
+
+
+def test_a_run_without_a_resume_part_cannot_be_resumed_and_says_why():
+    job = started(prepare("story.txt", {"steps": 9}))
+    job.run.publish(tiny_checkpoint(resume={}), best=True)
+    with pytest.raises(CheckpointError, match=r"training cannot be resumed"):
+        prepare("story.txt", resume=True)
+
+
+def test_the_command_that_repeats_a_run_says_every_setting():
+    job = prepare("story.txt", {"steps": 7, "learning_rate": 1e-3, "windows": "shuffled"})
+    words = shlex.split(job.train_command)
+    assert words[:3] == ["chargen", "train", "story.txt"]
+    pairs = dict(zip(words[3::2], words[4::2], strict=True))
+    assert pairs["--steps"] == "7"
+    assert pairs["--learning-rate"] == "0.001"
+    assert pairs["--stride"] == "1"
+    assert pairs["--save-every"] == "10m"
+    assert pairs["--units"] == "256"
+
+
+def test_nothing_private_is_written():
+    Path("secret-folder").mkdir()
+    Path("secret-folder/held.txt").write_text(STORY, encoding="utf-8")
+    Path("story.txt").rename("secret-folder/story.txt")
+    given = {"steps": 7, "validation": "secret-folder/held.txt"}
+    job = started(prepare("secret-folder/story.txt", given))
+    assert "secret" not in json.dumps(Run(job.run.folder).description())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(5, "5s"), (90, "1m30s"), (300, "5m"), (3600, "1h"), (3661, "1h1m1s"), (2.5, "2.5s")],
+)
+def test_format_seconds(seconds, written):
+    assert format_seconds(seconds) == written

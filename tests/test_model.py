@@ -1,0 +1,116 @@
+"""The Keras model, and its parity with the NumPy engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chargen.config import CELLS, ModelConfig
+from chargen.engine import Engine
+from chargen.vocabulary import Vocabulary
+
+CHARACTERS = Vocabulary("abcdefghijklmnopqrs")
+
+
+def keras_model(config: ModelConfig, *, seed: int = 0):
+    from chargen.model import build_model
+
+    return build_model(config, len(CHARACTERS), seed=seed)
+
+
+def perturbed(weights, *, seed: int):
+    """Random biases: fresh ones are zero, and would hide a mistake in their use."""
+    random = np.random.default_rng(seed)
+    return {
+        name: array + random.normal(0, 0.2, array.shape).astype(np.float32)
+        for name, array in weights.items()
+    }
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_engine_equals_keras_step_by_step(cell, layers):
+    from chargen.model import get_weights, set_weights
+
+    config = ModelConfig(cell=cell, units=17, layers=layers, embedding_size=5)
+    model = keras_model(config)
+    weights = perturbed(get_weights(model, config), seed=layers)
+    set_weights(model, config, weights)
+    engine = Engine(config, CHARACTERS, weights)
+    for batch in (1, 4):
+        ids = np.random.default_rng(batch).integers(len(CHARACTERS), size=(batch, 50))
+        state = engine.zero_state(batch)
+        flat = [array for arrays in state for array in arrays]
+        expected, *after = model([ids, *flat], training=False)
+        for t in range(50):
+            logits, state = engine.step(ids[:, t], state)
+            np.testing.assert_allclose(logits, expected[:, t], atol=1e-5, rtol=0)
+        for ours, theirs in zip(
+            [array for arrays in state for array in arrays], after, strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_explicit_states_carry_a_text_across_calls():
+    config = ModelConfig(units=6, layers=2, embedding_size=4)
+    model = keras_model(config)
+    import keras
+
+    random = np.random.default_rng(0).integers(len(CHARACTERS), size=(3, 20))
+    ids = keras.ops.convert_to_tensor(random)
+    zeros = [keras.ops.zeros((3, 6))] * 4
+    whole, *end = model([ids, *zeros], training=False)
+    first, *middle = model([ids[:, :13], *zeros], training=False)
+    second, *later = model([ids[:, 13:], *middle], training=False)
+    np.testing.assert_allclose(np.concatenate([first, second], 1), whole, atol=1e-6)
+    for a, b in zip(end, later, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_have_the_names_and_shapes_of_the_format(cell):
+    from chargen.model import get_weights
+
+    config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4)
+    weights = get_weights(keras_model(config), config)
+    found = {name: array.shape for name, array in weights.items()}
+    assert found == config.weight_shapes(len(CHARACTERS))
+    assert all(array.dtype == np.float32 for array in weights.values())
+    assert config.parameters(len(CHARACTERS)) == sum(a.size for a in weights.values())
+
+
+def test_get_weights_returns_copies():
+    from chargen.model import get_weights, set_weights
+
+    config = ModelConfig(units=3, layers=1, embedding_size=2)
+    model = keras_model(config)
+    before = get_weights(model, config)
+    kept = {name: array.copy() for name, array in before.items()}
+    set_weights(model, config, {name: array + 1 for name, array in before.items()})
+    for name, array in kept.items():
+        np.testing.assert_array_equal(before[name], array)
+
+
+def test_initial_weights_depend_on_the_seed_alone():
+    from chargen.model import get_weights
+
+    config = ModelConfig(units=6, layers=2, embedding_size=4)
+    one, same, other = (
+        get_weights(keras_model(config, seed=seed), config) for seed in (1, 1, 2)
+    )
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, same[name])
+    assert not np.array_equal(one["embedding"], other["embedding"])
+    assert not np.array_equal(one["rnn.0.kernel"], other["rnn.0.kernel"])
+    # Two layers of one kind must not start alike.
+    assert not np.array_equal(one["rnn.0.recurrent_kernel"], one["rnn.1.recurrent_kernel"])
+
+
+def test_dropout_follows_every_recurrent_layer_and_nothing_else():
+    import keras
+
+    model = keras_model(ModelConfig(units=6, layers=3, embedding_size=4, dropout=0.5))
+    kinds = [type(layer) for layer in model.layers]
+    kinds = [kind for kind in kinds if kind is not keras.layers.InputLayer]
+    pair = [keras.layers.LSTM, keras.layers.Dropout]
+    assert kinds == [keras.layers.Embedding, *pair * 3, keras.layers.Dense]

@@ -1,0 +1,231 @@
+"""Training through the installed command: the whole way, and what may interrupt it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import chargen
+from chargen.library import open_checkpoint
+from chargen.run import Run
+
+CHARGEN = [sys.executable, "-m", "chargen"]
+SMALL = ["--cell", "rnn", "--units", "16", "--layers", "1", "--embedding-size", "8"]
+posix = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHARGEN_HOME", raising=False)
+    return tmp_path
+
+
+def run(*arguments):
+    return subprocess.run(
+        [*CHARGEN, *arguments], capture_output=True, timeout=300, check=False, text=True
+    )
+
+
+def start(*arguments):
+    """Start a training that Ctrl-C reaches, and that nobody answers."""
+    return subprocess.Popen(
+        [*CHARGEN, "train", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def wait_for(condition, *, process, seconds=120):
+    """Wait until a condition holds; fail where the process ends before."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_train_then_sample_then_repeat():
+    done = run("train", "minerals", *SMALL, "--steps", "30", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert lines[0] == lines[-1] == "run: checkpoints/minerals"
+    # Nothing of TensorFlow's own.
+    assert not re.search(r"oneDNN|cuda|rebuild|absl|E0000|I0000", done.stderr)
+    # Progress, a sample at each evaluation, and the report.
+    assert re.search(
+        r"100% step 30  epoch .*train \d.*validation \d.*char/s", done.stderr
+    )
+    assert len(re.findall(r"\n     \| ", done.stderr)) >= 3
+    best = re.search(r"best validation loss: ([\d.]+) nats = ([\d.]+) bits", done.stderr)
+    assert float(best[2]) == pytest.approx(float(best[1]) / 0.693147, abs=2e-4)
+    assert "like choosing among" in done.stderr
+    assert "(xz, once it has seen the training part:" in done.stderr
+
+    log = Run(Path("checkpoints/minerals")).log()
+    keys = {"kind", "step", "epoch", "seconds", "train", "learning_rate"}
+    assert all(keys <= set(line) for line in log)
+    evaluations = [line for line in log if line["kind"] == "evaluation"]
+    assert [line["step"] for line in evaluations] == [10, 20, 30]
+    assert f"{min(line['validation'] for line in evaluations):.4f}" == best[1]
+
+    # The next commands, typed as they are printed.
+    sample = shlex.split(lines[lines.index("to sample from it:") + 1])
+    sampled = run(*sample[1:], "--length", "50")
+    assert sampled.returncode == 0
+    assert len(sampled.stdout) >= 50
+    repeat = shlex.split(lines[lines.index("to repeat this run:") + 1])
+    again = run(*repeat[1:], "--quiet")
+    assert again.returncode == 0
+    assert again.stderr == ""
+    one, other = (
+        open_checkpoint(f"checkpoints/{name}/latest") for name in ("minerals", "minerals-2")
+    )
+    for name, array in one.weights.items():
+        assert array.tobytes() == other.weights[name].tobytes()
+
+    # The checkpoint's validation loss is what `evaluate` says.
+    model = chargen.load("checkpoints/minerals")
+    text = (Path(chargen.__file__).parents[1] / "corpora/minerals.txt").read_text("utf-8")
+    cut = len(text) - round(len(text) * 0.1)
+    nats = chargen.evaluate(model, text[cut:], context=text[:cut]).nats
+    assert nats == pytest.approx(float(best[1]), abs=1e-4)
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(getattr(signal, "SIGHUP", None), 143, marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
+    settings = [*SMALL, "--steps", "300", "--eval-every", "100"]
+    process = start("minerals", *settings)
+    log = Path("checkpoints/minerals/log.jsonl")
+    wait_for(log.exists, process=process)
+    process.send_signal(number)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert "Traceback" not in errors
+    step = open_checkpoint("checkpoints/minerals/latest").step
+    assert 0 < step < 300
+    lines = errors.splitlines()
+    command = shlex.split(lines[-1])
+    assert command[:4] == ["chargen", "train", "minerals", "--resume"]
+    done = run(*command[1:])
+    assert done.returncode == 0, done.stderr
+    assert f"going on from step {step:,}" in done.stderr
+    assert open_checkpoint("checkpoints/minerals/latest").step == 300
+    steps = [line["step"] for line in Run(Path("checkpoints/minerals")).log()]
+    assert steps == sorted(steps)
+
+    done = run(*command[1:])
+    assert done.returncode == 0
+    assert "nothing is left to do" in done.stderr
+
+
+@posix
+def test_a_signal_before_the_first_step_leaves_nothing_behind():
+    process = start("minerals", *SMALL, "--steps", "300")
+    wait_for(Path("checkpoints/minerals").exists, process=process)
+    process.send_signal(signal.SIGTERM)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, errors
+    assert "nothing to save" in errors
+    assert not Path("checkpoints/minerals").exists()
+
+
+@posix
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_sigkill_at_random_moments_never_leaves_a_run_that_cannot_be_sampled(kills):
+    settings = [*SMALL, "--steps", "100000", "--eval-every", "3", "--quiet"]
+    first = start("minerals", *settings, "--out", "mine")
+    wait_for(Path("mine/latest").exists, process=first)
+    first.kill()
+    first.communicate(timeout=60)
+    step = open_checkpoint("mine/latest").step
+    moments = random.Random(0)
+    for _ in range(kills):
+        inode = Path("mine/latest").stat().st_ino
+        process = start("minerals", "--out", "mine", "--resume", "--quiet")
+        while Path("mine/latest").stat().st_ino == inode:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        time.sleep(moments.uniform(0, 1))
+        process.kill()
+        process.communicate(timeout=60)
+        for pointer in ("mine", "mine/latest"):
+            assert open_checkpoint(pointer).weights
+        assert run("sample", "mine", "--length", "5", "--seed", "1").returncode == 0
+        assert open_checkpoint("mine/latest").step > step
+        step = open_checkpoint("mine/latest").step
+
+
+def test_overwrite_replaces_a_run():
+    settings = ["minerals", *SMALL, "--quiet", "--out", "mine"]
+    assert run("train", *settings, "--steps", "2").returncode == 0
+    refused = run("train", *settings, "--steps", "3")
+    assert refused.returncode == 1
+    assert "--resume" in refused.stderr and "--overwrite" in refused.stderr
+    assert open_checkpoint("mine").step == 2
+    assert run("train", *settings, "--steps", "3", "--overwrite").returncode == 0
+    assert open_checkpoint("mine").step == 3
+    assert [path.name for path in Path().iterdir()] == ["mine"]
+
+
+def test_twenty_characters_train():
+    Path("short.txt").write_text("to be or not to be, ", encoding="utf-8")
+    done = run("train", "short.txt", *SMALL, "--steps", "5")
+    assert done.returncode == 0, done.stderr
+    assert "no validation part" in done.stderr
+    assert run("sample", "short", "--length", "5", "--seed", "1").returncode == 0
+
+
+@pytest.mark.slow
+def test_validation_from_a_file_in_another_encoding():
+    Path("a.txt").write_text(
+        "床前明月光，疑是地上霜。\r\n" * 30, encoding="gb18030", newline=""
+    )
+    Path("b.txt").write_text("明月光疑是霜，", encoding="gb18030")
+    wrong = run("train", "a.txt", "--steps", "2")
+    assert wrong.returncode == 1
+    assert "add --encoding gb18030" in wrong.stderr
+    done = run(
+        "train",
+        "a.txt",
+        *SMALL,
+        "--steps",
+        "5",
+        "--encoding",
+        "gb18030",
+        "--validation",
+        "b.txt",
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(
+        (
+            Path("checkpoints/a")
+            / Path("checkpoints/a/latest").read_text().strip()
+            / "checkpoint.json"
+        ).read_text("utf-8")
+    )
+    assert found["text"]["encoding"] == "gb18030"
+    assert "\r" not in found["vocabulary"]
+    assert [source["name"] for source in found["corpus"]] == ["a.txt", "b.txt"]
