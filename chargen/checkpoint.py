@@ -33,6 +33,8 @@ RESUME = "resume.safetensors"
 
 MAX_JSON = 16 * 2**20
 MAX_HEADER = 2**20
+MAX_STATES = 2**28  # bytes of recurrent states in the resume part
+RESUME_TYPES = ("F32", "F64", "I32", "I64")
 MAX_SOURCES = 100_000
 MAX_SETTINGS = 1_000
 
@@ -103,9 +105,9 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: the disk or the file system refuses.
     """
-    contents = {WEIGHTS: safetensors.numpy.save(dict(checkpoint.weights))}
+    contents = {WEIGHTS: _tensor_bytes(checkpoint.weights)}
     if checkpoint.resume:
-        contents[RESUME] = safetensors.numpy.save(dict(checkpoint.resume))
+        contents[RESUME] = _tensor_bytes(checkpoint.resume)
     manifest = {
         "format": FORMAT,
         "chargen": checkpoint.chargen,
@@ -134,6 +136,12 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     sync_folder(folder)
 
 
+def _tensor_bytes(arrays: Arrays) -> bytes:
+    # safetensors writes an array's memory as it lies, whatever its strides.
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return safetensors.numpy.save(whole)
+
+
 def read(folder: Path, *, resume: bool = False) -> Checkpoint:
     """Read a step directory.
 
@@ -146,34 +154,30 @@ def read(folder: Path, *, resume: bool = False) -> Checkpoint:
             a newer format.
     """
     manifest = read_json(folder / MANIFEST)
-    where = printable(str(folder / MANIFEST))
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise CheckpointError(
-            f"{where}: format {version} is newer than format {FORMAT}, the newest that "
-            "this version of chargen reads: upgrade chargen"
+            f"{printable(str(folder / MANIFEST))}: format {version} is newer than format "
+            f"{FORMAT}, the newest that this version of chargen reads: upgrade chargen"
         )
+    part = MANIFEST
     try:
         checkpoint, files = _parse(manifest)
-        weights = _read_tensors(folder, WEIGHTS, files)
-        _check_weights(weights, checkpoint.model, checkpoint.vocabulary)
-        extra: Arrays = {}
-        if resume:
-            if RESUME not in files:
-                raise CheckpointError(
-                    f"{printable(str(folder))} has no {RESUME}: it can be sampled from, "
-                    "but its training cannot be resumed"
-                )
-            extra = _read_tensors(folder, RESUME, files)
-    except ValueError as error:
-        raise CheckpointError(f"{where}: {printable(str(error))}") from error
+        part = WEIGHTS
+        weights = _read_weights(folder, files, checkpoint)
+        part = RESUME
+        extra = _read_resume(folder, files, checkpoint) if resume else {}
+    except (ValueError, safetensors.SafetensorError) as error:
+        raise CheckpointError(
+            f"{printable(str(folder / part))}: {printable(str(error))}"
+        ) from error
     return Checkpoint(**{**vars(checkpoint), "weights": weights, "resume": extra})
 
 
 def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
     """Check every key of checkpoint.json; a ValueError says what is wrong."""
     top = _object(manifest, "the file", KEYS)
-    _demand(top["format"] == FORMAT and top["format"] is not True, "format is not 1")
+    _demand(type(top["format"]) is int and top["format"] == FORMAT, "format is not 1")
     _demand(isinstance(top["chargen"], str), "chargen is not a version")
     names = ("cell", "units", "layers", "embedding_size", "dropout")
     model = ModelConfig(**_object(top["model"], "model", names))
@@ -296,45 +300,66 @@ def _hash(value: object) -> None:
     _demand(hexadecimal and len(str(value)) == 64, "a sha256 is no hash")
 
 
-def _read_tensors(folder: Path, name: str, files: dict[str, Any]) -> Arrays:
-    """Read a safetensors file whose size and hash are as promised."""
-    # Weights, two optimizer slots and the states are within four times the weights.
-    limit = 16 * MAX_PARAMETERS + MAX_HEADER
-    data = read_file(folder / name, limit)
-    where = printable(str(folder / name))
-    if len(data) != files[name]["bytes"]:
-        raise CheckpointError(
-            f"{where} is damaged: it has {len(data)} bytes and should have "
-            f"{files[name]['bytes']}"
-        )
-    if hashlib.sha256(data).hexdigest() != files[name]["sha256"]:
-        raise CheckpointError(f"{where} is damaged: its SHA-256 is not the recorded one")
-    if int.from_bytes(data[:8], "little") > MAX_HEADER:
-        raise CheckpointError(f"{where}: its header is longer than {MAX_HEADER} bytes")
-    try:
-        return safetensors.numpy.load(data)
-    except safetensors.SafetensorError as error:
-        reason = printable(str(error))
-        raise CheckpointError(f"{where} is no sound safetensors file: {reason}") from error
-
-
-def _check_weights(weights: Arrays, model: ModelConfig, vocabulary: Vocabulary) -> None:
-    expected = model.weight_shapes(len(vocabulary))
-    missing, unknown = (
-        sorted(set(expected) - set(weights)),
-        sorted(set(weights) - set(expected)),
+def _read_weights(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:
+    """Read the weights, whose names, shapes and dtype follow from the model."""
+    expected = checkpoint.model.weight_shapes(len(checkpoint.vocabulary))
+    size = 4 * sum(math.prod(shape) for shape in expected.values())
+    data, header = _read_tensor_file(folder, WEIGHTS, files, size)
+    missing = sorted(set(expected) - set(header))
+    unknown = sorted(set(header) - set(expected))
+    _demand(
+        not (missing or unknown),
+        f"the model of {MANIFEST} is another: it lacks {missing}, and has the unknown "
+        f"{unknown[:8]}",
     )
-    if missing or unknown:
-        raise ValueError(f"{WEIGHTS} lacks {missing}, and has the unknown {unknown[:8]}")
     for name, shape in expected.items():
-        array = weights[name]
-        if array.shape != shape or array.dtype != np.float32:
-            raise ValueError(
-                f"{WEIGHTS}: {name} must be float32 {shape}; "
-                f"it is {array.dtype} {array.shape}"
-            )
-        if not np.isfinite(array).all():
-            raise ValueError(f"{WEIGHTS}: {name} holds values that are not finite")
+        found = (header[name]["dtype"], header[name]["shape"])
+        _demand(
+            found == ("F32", list(shape)),
+            f"{name} must be float32 {shape}, as {MANIFEST} has the model; it is "
+            f"{str(found[0])[:20]} {str(found[1])[:80]}",
+        )
+    weights = safetensors.numpy.load(data)
+    for name, array in weights.items():
+        _demand(bool(np.isfinite(array).all()), f"{name} has values that are not finite")
+    return weights
+
+
+def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:
+    """Read what else a training needs; the trainer knows its names and shapes."""
+    if RESUME not in files:
+        raise CheckpointError(
+            f"{printable(str(folder))} has no {RESUME}: it can be sampled from, but its "
+            "training cannot be resumed"
+        )
+    parameters = checkpoint.model.parameters(len(checkpoint.vocabulary))
+    data, header = _read_tensor_file(folder, RESUME, files, 16 * parameters + MAX_STATES)
+    for name, entry in header.items():
+        _demand(entry["dtype"] in RESUME_TYPES, f"{name} is of the type {entry['dtype']}")
+    return safetensors.numpy.load(data)
+
+
+def _read_tensor_file(
+    folder: Path, name: str, files: dict[str, Any], limit: int
+) -> tuple[bytes, dict[str, Any]]:
+    """Read a safetensors file of the recorded size and hash; return it and its header.
+
+    `limit` bounds the tensors' bytes.
+    """
+    size = files[name]["bytes"]
+    _demand(size <= limit + MAX_HEADER + 8, f"{size:,} bytes are too many for this model")
+    data = read_file(folder / name, size + 1)
+    _demand(len(data) == size, f"damaged: it has {len(data)} bytes and should have {size}")
+    same = hashlib.sha256(data).hexdigest() == files[name]["sha256"]
+    _demand(same, "damaged: its SHA-256 is not the recorded one")
+    length = int.from_bytes(data[:8], "little")
+    _demand(length <= MAX_HEADER, f"its header is longer than {MAX_HEADER:,} bytes")
+    header = parse_json(data[8 : 8 + length])
+    _demand(isinstance(header, dict), "its header is not an object")
+    for tensor, entry in header.items():
+        described = isinstance(entry, dict) and {"dtype", "shape"} <= set(entry)
+        _demand(described, f"{tensor[:80]} is no tensor")
+    return data, header
 
 
 def dump_json(value: object, *, indent: int | None = 2) -> bytes:
@@ -404,7 +429,7 @@ def read_file(path: Path, limit: int) -> bytes:
                 f"{where} has {status.st_size:,} bytes, more than the {limit:,} allowed"
             )
         with path.open("rb") as file:
-            return file.read(limit)
+            return file.read(min(limit, status.st_size))
     except OSError as error:
         raise CheckpointError(f"cannot read {where}: {error.strerror}") from error
 

@@ -35,12 +35,10 @@ def require(condition: bool, name: str, expected: str, received: object) -> None
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a finite int or float (a bool is neither here)."""
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
+    """Whether `value` is a finite float or an int of 64 bits (a bool is neither here)."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def require_int(name: str, value: object, low: int, high: int | None = None) -> None:

@@ -11,6 +11,7 @@ imports it and trains. The command `chargen train` is a thin layer over these tw
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import platform
@@ -143,8 +144,8 @@ class Job:
 
     @property
     def train_command(self) -> str:
-        """The command that repeats this run, every setting written out."""
-        words = ["chargen", "train", self.corpus_name]
+        """What chargen is to be told to repeat this run, every setting written out."""
+        words = ["train", self.corpus_name]
         values = self.settings.to_dict()
         if values.get("seconds") and values.get("steps"):  # the default length
             del values["seconds"], values["steps"]
@@ -158,8 +159,8 @@ class Job:
 
     @property
     def resume_command(self) -> str:
-        """The command that goes on with this run."""
-        words = ["chargen", "train", self.corpus_name, "--resume"]
+        """What chargen is to be told to go on with this run."""
+        words = ["train", self.corpus_name, "--resume"]
         words += ["--out", str(self.run.folder)]
         if self.validation_name is not None:
             words += ["--validation", self.validation_name]
@@ -216,9 +217,13 @@ class Job:
 
         `train` does it; a job that is given up before needs it.
         """
-        if self.run.has("latest") or not self._created:
+        published = self.run.has("latest") or self.run.has("best")
+        if published or not self._created:
             return
         shutil.rmtree(self.run.folder, ignore_errors=True)
+        if self.run.folder.parent == RUNS:
+            with contextlib.suppress(OSError):  # there are other runs in it
+                RUNS.rmdir()
         if self._replaced is not None:
             os.rename(self._replaced, self.run.folder)
 
@@ -275,8 +280,9 @@ def prepare(
     notes: list[str] = []
     resolved = _resolve(settings, text, validation, corpus, batches, notes)
     checkpoint = None
-    if old and old.has("latest"):
+    if old:
         old.repair()
+    if old and old.has("latest"):
         checkpoint = old.read("latest", resume=True)
         notes.append(
             f"going on from step {checkpoint.step:,} of {printable(str(old.folder))}"

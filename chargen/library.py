@@ -27,6 +27,13 @@ BUNDLED_CORPORA = _shipped("corpora", "corpora")
 BUNDLED_CHECKPOINTS = _shipped("checkpoints", "checkpoints/bundled")
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than the file system allows
+        return False
+
+
 def bundled_corpora() -> list[Path]:
     """Return the text files that ship with chargen, by name."""
     return sorted(BUNDLED_CORPORA.glob("*.txt"))
@@ -39,9 +46,9 @@ def find_corpus(name: str) -> Path:
         TextError: there is none; the message lists the bundled ones.
     """
     path = Path(name)
-    if path.is_dir():
+    if _exists(path) and path.is_dir():
         raise TextError(f"{printable(name)} is a folder; chargen trains on a text file")
-    if path.exists():
+    if _exists(path):
         return path
     for bundled in bundled_corpora():
         if name in (bundled.stem, bundled.name):
@@ -78,7 +85,7 @@ def find_checkpoint(name: str) -> Path:
     """
     if name:
         for folder in (Path(), *checkpoint_folders()):
-            if (folder / name).exists():
+            if _exists(folder / name):
                 return folder / name
     runs = [printable(run) for run, _ in known_runs()]
     looked = ", ".join(printable(str(folder)) for folder in checkpoint_folders())
@@ -95,7 +102,7 @@ def open_checkpoint(name: str) -> Checkpoint:
         CheckpointError: there is none, or it is damaged.
     """
     path = find_checkpoint(name)
-    if path.name in POINTERS and Run(path.parent).exists():
+    if path.name in POINTERS and path.is_file():
         return Run(path.parent).read(path.name)
     if is_step(path):
         return read(path)

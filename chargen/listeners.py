@@ -16,6 +16,16 @@ from chargen.run import Run
 LOG_INTERVAL = 30.0  # seconds between two training lines at the most
 
 
+def _comes_before(line: dict[str, Any], step: int, evaluated_step: int) -> bool:
+    """Whether a line of the log was written by what is saved as `step`."""
+    at = line.get("step")
+    if not isinstance(at, int):
+        return False
+    return at < step or (
+        at == step and (line.get("kind") == "train" or evaluated_step == step)
+    )
+
+
 class LogWriter:
     """Writes log.jsonl: a training line each percent of the run, and every evaluation.
 
@@ -30,16 +40,7 @@ class LogWriter:
     def begin(self, step: int, share: float, evaluated_step: int) -> None:
         """Cut off what a run that is resumed from `step` will write again."""
         self._percent = int(share * 100)
-        if self._run.log():
-            self._run.cut_log(
-                lambda line: (
-                    line["step"] < step
-                    or (
-                        line["step"] == step
-                        and (line["kind"] == "train" or evaluated_step == step)
-                    )
-                )
-            )
+        self._run.cut_log(lambda line: _comes_before(line, step, evaluated_step))
 
     def __call__(self, event: Event) -> None:
         """Listen to the trainer."""
@@ -52,7 +53,7 @@ class LogWriter:
         elif isinstance(event, CheckpointDue) and event.evaluated:
             self._write("evaluation", event, {"validation": event.validation})
         elif isinstance(event, RolledBack):
-            self._run.cut_log(lambda line: line["step"] <= event.step)
+            self._run.cut_log(lambda line: _comes_before(line, event.step, event.step))
 
     def _write(
         self, kind: str, event: Stepped | CheckpointDue, extra: dict[str, Any]

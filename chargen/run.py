@@ -14,10 +14,11 @@ never used twice; a second checkpoint of a step (an interrupted evaluation, say)
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,9 @@ class Run:
             CheckpointError: the disk or the file system refuses; the checkpoints
                 published before are as they were.
         """
-        name = self._free_name(checkpoint.step)
-        temporary = self.folder / f"{TEMPORARY}{name}-{os.getpid()}"
+        temporary = self.folder / f"{TEMPORARY}step-{os.getpid()}"
         try:
+            name = self._free_name(checkpoint.step)
             write(temporary, checkpoint)
             os.rename(temporary, self.folder / name)
             sync_folder(self.folder)
@@ -134,11 +135,12 @@ class Run:
                 self._point("best", name)
             self._point("latest", name)
         except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
             raise CheckpointError(
                 f"cannot write a checkpoint to {printable(str(self.folder))}: "
-                f"{error.strerror}; those published before are as they were"
+                f"{error.strerror}; those published before can be read"
             ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)  # there after a failure only
         self._rotate()
         return self.folder / name
 
@@ -149,24 +151,26 @@ class Run:
         up. What is newer than `latest` was never published, and goes, as does what has a
         temporary name.
         """
-        for path in self.folder.glob(f"{TEMPORARY}*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        order = self.steps()
-        pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
-        if not set(pointed.values()) <= set(order):
-            return  # a pointed step is gone: that is damage, and reading will say so
-        newest = max(pointed.values(), key=order.index, default=None)
-        if newest is not None and pointed.get("latest") != newest:
-            self._point("latest", newest.name)
-        for step in order[order.index(newest) + 1 if newest else 0 :]:
-            self._remove(step)
+        with self._writing("latest"):
+            for path in self.folder.glob(f"{TEMPORARY}*"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            order = self.steps()
+            pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
+            if not set(pointed.values()) <= set(order):
+                return  # a pointed step is gone: that is damage, and reading will say so
+            newest = max(pointed.values(), key=order.index, default=None)
+            if newest is not None and pointed.get("latest") != newest:
+                self._point("latest", newest.name)
+            for step in order[order.index(newest) + 1 if newest else 0 :]:
+                self._remove(step)
 
     def describe(self, settings: dict[str, Any]) -> None:
         """Write run.json."""
-        self._replace(RUN_FILE, dump_json(settings))
+        with self._writing(RUN_FILE):
+            self._replace(RUN_FILE, dump_json(settings))
 
     def description(self) -> dict[str, Any]:
         """Return what run.json holds."""
@@ -179,7 +183,11 @@ class Run:
 
     def append(self, line: dict[str, Any]) -> None:
         """Add a line to log.jsonl."""
-        with (self.folder / LOG_FILE).open("ab") as file:
+        with self._writing(LOG_FILE), (self.folder / LOG_FILE).open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a line that a crash cut off
+                    file.write(b"\n")
             file.write(dump_json(line, indent=None))
 
     def log(self) -> list[dict[str, Any]]:
@@ -199,16 +207,29 @@ class Run:
 
     def cut_log(self, keep: Callable[[dict[str, Any]], bool]) -> None:
         """Rewrite log.jsonl with the lines that `keep` returns true for."""
-        kept = [dump_json(line, indent=None) for line in self.log() if keep(line)]
-        self._replace(LOG_FILE, b"".join(kept))
+        if (self.folder / LOG_FILE).exists():
+            kept = [dump_json(line, indent=None) for line in self.log() if keep(line)]
+            with self._writing(LOG_FILE):
+                self._replace(LOG_FILE, b"".join(kept))
+
+    @contextlib.contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Turn what the disk refuses into a CheckpointError."""
+        try:
+            yield
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot write {printable(str(self.folder / name))}: {error.strerror}"
+            ) from error
 
     def _free_name(self, step: int) -> str:
         name = f"step-{step:08}"
-        count = 1
-        while (self.folder / name).exists():
-            count += 1
-            name = f"step-{step:08}-{count}"
-        return name
+        taken = [path.name for path in self.steps() if path.name.startswith(name)]
+        if not taken:
+            return name
+        # The newest is never rotated away, so that a later name was never used.
+        match = STEP_NAME.fullmatch(taken[-1])
+        return f"{name}-{int(match[2] or 1) + 1 if match else 2}"
 
     def _point(self, pointer: str, name: str) -> None:
         self._replace(pointer, f"{name}\n".encode("ascii"))
@@ -216,8 +237,11 @@ class Run:
     def _replace(self, name: str, data: bytes) -> None:
         """Put `data` in the place of a file at once: readers see the old or the new."""
         temporary = self.folder / f"{TEMPORARY}{name}-{os.getpid()}"
-        write_file(temporary, data)
-        os.replace(temporary, self.folder / name)
+        try:
+            write_file(temporary, data)
+            os.replace(temporary, self.folder / name)
+        finally:
+            temporary.unlink(missing_ok=True)  # there after a failure only
         sync_folder(self.folder)
 
     def _rotate(self) -> None:

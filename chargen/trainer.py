@@ -172,11 +172,13 @@ class Trainer:
         self._optimizer.exclude_from_weight_decay(var_names=["bias"])
         self._optimizer.build(self._model.trainable_variables)
         self._states = self._zero_states(batches.batch_size)
-        self._update = tf.function(self._update_eagerly)
+        self._update = tf.function(self._update_eagerly, autograph=False)
         ids = tf.TensorSpec((None, None), tf.int32)
         state = tf.TensorSpec((None, config.units), tf.float32)
         signature = [ids, ids, [state] * len(self._states)]
-        self._score = tf.function(self._score_eagerly, input_signature=signature)
+        self._score = tf.function(
+            self._score_eagerly, input_signature=signature, autograph=False
+        )
         self._validation: ScoredStreams | None = None
         if corpus.validation.size:
             self._validation = scored_streams(corpus.validation, corpus.context)

@@ -609,7 +609,7 @@ def test_weights_of_another_dtype(step: Path, dtype: str) -> None:
     weights = weights_of(step)
     weights["dense.bias"] = weights["dense.bias"].astype(dtype)
     replace_weights(step, safetensors.numpy.save(weights))
-    refused(step, WEIGHTS, "dense.bias", "float32", dtype)
+    refused(step, WEIGHTS, "dense.bias must be float32")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -694,14 +694,11 @@ SIZES = {"F4": 0.5, "F6_E2M3": 0.75, "F6_E3M2": 0.75, "BF16": 2, "C64": 8}
     [*SIZES, "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"],
 )
 @pytest.mark.parametrize("name", [WEIGHTS, RESUME])
-def test_dtypes_that_numpy_does_not_know(step: Path, name: str, dtype: str) -> None:
+def test_dtypes_that_chargen_does_not_write(step: Path, name: str, dtype: str) -> None:
     size = int(8 * SIZES.get(dtype, 1))
     about = {"dtype": dtype, "shape": [8], "data_offsets": [0, size]}
     replace_weights(step, safetensors_file({"embedding": about}, bytes(size)), name=name)
-    if name == WEIGHTS or dtype != "C64":  # NumPy does know complex numbers
-        refused(step, name, resume=True)
-    else:
-        assert read(step, resume=True).resume["embedding"].dtype == np.complex64
+    refused(step, name, resume=True)
 
 
 # --- JSON, by itself --------------------------------------------------------------------

@@ -194,13 +194,13 @@ def some_settings(draw):
     )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(some_settings())
 def test_settings_come_back_from_json(chosen):
     assert Settings.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(some_settings())
 def test_a_model_comes_back_from_json(chosen):
     values = json.loads(json.dumps(chosen.model.to_dict()))

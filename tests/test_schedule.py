@@ -67,7 +67,7 @@ def test_progress_is_over_where_the_imports_took_all_the_time():
     assert Length(5.0, None).progress(0, 8.1, 8.0) == 1.0
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     st.none() | st.floats(1e-3, 1e6),
     st.none() | st.integers(1, 10**6),
@@ -80,7 +80,7 @@ def test_progress_is_a_share(seconds, steps, step, spent, origin):
     assert 0 <= progress <= 1
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(st.integers(0, 10), st.floats(0, 10)), min_size=2))
 def test_progress_never_goes_back(moves):
     length, step, spent, before = Length(50.0, 60), 0, 1.0, 0.0
@@ -126,7 +126,7 @@ def test_without_warmup_the_rate_starts_at_the_peak():
     assert learning_rate(0.0, peak=4e-3, warmup=0.0) == 4e-3
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.floats(0, 1), st.floats(0, 1, exclude_max=True))
 def test_the_rate_stays_between_nothing_and_the_peak(progress, warmup):
     assert 0 <= learning_rate(progress, peak=0.5, warmup=warmup) <= 0.5

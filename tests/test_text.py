@@ -156,7 +156,7 @@ def test_newlines_are_normalised_after_decoding(write):
     assert read_text(path).characters == "a\nb\u0d0a\u0a0d"
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(st.text("ab\r", max_size=5).filter(lambda line: line[-1:] != "\r")))
 def test_both_newlines_give_one_text(lines):
     assert normalise_newlines("\r\n".join(lines)) == normalise_newlines("\n".join(lines))
@@ -236,7 +236,7 @@ def test_shift_jis_is_suggested_for_japanese(write, characters):
     assert message.endswith("add --encoding shift_jis")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.binary(max_size=60))
 def test_what_is_suggested_can_decode_the_bytes(data):
     suggestion = suggest_encoding(data)

@@ -31,10 +31,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def typed(*command):
+    """Run a command as it was printed."""
+    return subprocess.run(command, capture_output=True, timeout=300, check=False, text=True)
+
+
 def run(*arguments):
-    return subprocess.run(
-        [*CHARGEN, *arguments], capture_output=True, timeout=300, check=False, text=True
-    )
+    return typed(*CHARGEN, *arguments)
 
 
 def start(*arguments):
@@ -67,9 +70,7 @@ def test_train_then_sample_then_repeat():
     # Nothing of TensorFlow's own.
     assert not re.search(r"oneDNN|cuda|rebuild|absl|E0000|I0000", done.stderr)
     # Progress, a sample at each evaluation, and the report.
-    assert re.search(
-        r"100% step 30  epoch .*train \d.*validation \d.*char/s", done.stderr
-    )
+    assert re.search(r"100% step 30  epoch .*train \d.*validation \d.*char/s", done.stderr)
     assert len(re.findall(r"\n     \| ", done.stderr)) >= 3
     best = re.search(r"best validation loss: ([\d.]+) nats = ([\d.]+) bits", done.stderr)
     assert float(best[2]) == pytest.approx(float(best[1]) / 0.693147, abs=2e-4)
@@ -85,11 +86,11 @@ def test_train_then_sample_then_repeat():
 
     # The next commands, typed as they are printed.
     sample = shlex.split(lines[lines.index("to sample from it:") + 1])
-    sampled = run(*sample[1:], "--length", "50")
+    sampled = typed(*sample, "--length", "50")
     assert sampled.returncode == 0
     assert len(sampled.stdout) >= 50
     repeat = shlex.split(lines[lines.index("to repeat this run:") + 1])
-    again = run(*repeat[1:], "--quiet")
+    again = typed(*repeat, "--quiet")
     assert again.returncode == 0
     assert again.stderr == ""
     one, other = (
@@ -128,15 +129,21 @@ def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
     assert 0 < step < 300
     lines = errors.splitlines()
     command = shlex.split(lines[-1])
-    assert command[:4] == ["chargen", "train", "minerals", "--resume"]
-    done = run(*command[1:])
+    assert command[-5:] == [
+        "train",
+        "minerals",
+        "--resume",
+        "--out",
+        "checkpoints/minerals",
+    ]
+    done = typed(*command)
     assert done.returncode == 0, done.stderr
     assert f"going on from step {step:,}" in done.stderr
     assert open_checkpoint("checkpoints/minerals/latest").step == 300
     steps = [line["step"] for line in Run(Path("checkpoints/minerals")).log()]
     assert steps == sorted(steps)
 
-    done = run(*command[1:])
+    done = typed(*command)
     assert done.returncode == 0
     assert "nothing is left to do" in done.stderr
 

@@ -18,7 +18,7 @@ from chargen.vocabulary import MAX_CHARACTERS, NAMED_UNKNOWN, Vocabulary
 SCALARS = st.characters(exclude_categories=["Cs"])
 TEXTS = st.text(SCALARS, max_size=60)
 VOCABULARIES = st.lists(SCALARS, unique=True, max_size=60)
-quick = settings(max_examples=60, deadline=None, derandomize=True)
+quick = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def unknown(vocabulary, text, **options):
@@ -243,7 +243,7 @@ def test_a_character_is_no_near_miss_of_itself():
 
 @pytest.mark.parametrize("text", ["caf\udce9", "\ud800", "\udfff\udcff", "a\udc80b"])
 def test_surrogates_are_unknown_characters(text):
-    message = unknown("acfb\ue000\uffff", text)
+    message = unknown("acfb?\ue000\ufffd\uffff", text)
     first = next(c for c in text if "\ud800" <= c <= "\udfff")
     assert f"{first!a} (U+{ord(first):04X})" in message
     assert f"at character {text.index(first) + 1}" in message

@@ -36,7 +36,7 @@ class Terminal:
         self._bar: Progress | None = None
         if console.is_terminal:
             column = TextColumn("{task.description}", markup=False)
-            self._bar = Progress(column, console=console)
+            self._bar = Progress(column, console=console, transient=True)
             self._task = self._bar.add_task("  0% starting")
 
     def __enter__(self) -> Terminal:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -201,6 +202,7 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
         say(f"note: {note}")
     with tensorflow_silenced(verbose):
         start_tensorflow()
+    program = invoked_as()
     terminal = Terminal(job, Console(stderr=True, quiet=quiet, highlight=False))
     try:
         with terminal:
@@ -210,14 +212,14 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
             say("interrupted before the first step: nothing to save")
         else:
             say(f"interrupted; saved in {job.run.folder}. To go on:")
-            say(f"  {job.resume_command}")
+            say(f"  {program} {job.resume_command}")
         raise
     if not trained:
         say("nothing is left to do: the run has reached its length. To train on, give a")
         say("greater one, counted from the run's start:")
-        say(f"  {job.resume_command} --for {format_seconds(_longer(job))}")
+        say(f"  {program} {job.resume_command} --for {format_seconds(_longer(job))}")
         return
-    for line in summary(job):
+    for line in summary(job, program):
         say(line)
 
 
@@ -226,7 +228,7 @@ def _longer(job: Job) -> float:
     return float(max(60, round(2 * spent)))
 
 
-def summary(job: Job) -> Iterator[str]:
+def summary(job: Job, program: str) -> Iterator[str]:
     """The last lines of a training: how good it is, and what to type next."""
     best = job.run.read("best")
     if best.validation_loss is not None:
@@ -239,10 +241,20 @@ def summary(job: Job) -> Iterator[str]:
     elif best.train_loss is not None:
         yield f"training loss: {describe_loss(best.train_loss)}; no validation part"
     yield "to sample from it:"
-    yield f"  {shlex.join(['chargen', 'sample', str(job.run.folder), '--seed', '1'])}"
+    yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
     yield "to repeat this run:"
-    yield f"  {job.train_command}"
+    yield f"  {program} {job.train_command}"
     yield f"run: {job.run.folder}"
+
+
+def invoked_as() -> str:
+    """How the command was typed: `chargen`, or its path where it is not on the PATH."""
+    script = Path(sys.argv[0])
+    if script.name == "__main__.py":
+        return shlex.join([sys.executable, "-m", "chargen"])
+    if shutil.which(script.name):
+        return shlex.quote(script.name)
+    return shlex.quote(str(script))
 
 
 @contextlib.contextmanager
