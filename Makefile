@@ -37,10 +37,10 @@ demo: .venv/demo
 	echo '  $(CHARGEN) train YOUR-FILE.txt'; } >&2
 
 test: .venv/dev
-	@.venv/bin/python -m pytest -m 'not slow'
+	@.venv/bin/python -m pytest -n auto --dist loadfile -m 'not slow'
 
 test-all: .venv/dev
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n auto --dist loadfile
 
 lint: .venv/dev
 	@.venv/bin/python -m ruff check

@@ -30,7 +30,7 @@ class Clock:
         *,
         started: float | None = None,
         spent: float = 0.0,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._now = now
         self._last = now() if started is None else started
@@ -42,8 +42,9 @@ class Clock:
         now = self._now()
         seconds, self._last = now - self._last, now
         laps = self._laps.setdefault(kind, deque(maxlen=REMEMBERED))
-        if len(laps) >= ENOUGH:
-            seconds = min(seconds, LONGEST * statistics.median(laps))
+        longest = LONGEST * statistics.median(laps) if len(laps) >= ENOUGH else 0.0
+        if longest:  # 0 as well where the clock is too coarse for laps so short
+            seconds = min(seconds, longest)
         laps.append(seconds)
         self.spent += seconds
         return seconds

@@ -139,7 +139,7 @@ class Settings:
     embedding_size: int = 64
     dropout: float = 0.1
     batch_size: int = 32
-    seq_length: int = 64
+    seq_length: int = 32
     windows: str = "streams"
     stride: int = 1
     validation: float | str | None = None

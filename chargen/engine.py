@@ -89,6 +89,7 @@ class Engine:
         zeros = np.zeros((batch_size, self.config.units), np.float32)
         return ((zeros,) * STATES[self.config.cell],) * self.config.layers
 
+    @np.errstate(over="ignore", invalid="ignore")  # `generate` checks what comes out
     def step(self, ids: Ids, state: State) -> tuple[Array, State]:
         """Read one character of each text and predict the next.
 

@@ -16,6 +16,14 @@ from chargen.vocabulary import Ids
 COLD_BATCH = 64  # windows scored side by side
 
 
+def perplexity(nats: float) -> float:
+    """Return exp(nats), infinite where that is more than a float can hold."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """How well a model predicts a text.
@@ -36,7 +44,7 @@ class Evaluation:
     @property
     def perplexity(self) -> float:
         """exp(nats): the loss of choosing evenly among so many characters."""
-        return math.exp(self.nats)
+        return perplexity(self.nats)
 
 
 def evaluate(

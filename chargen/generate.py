@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chargen.config import require_int
 from chargen.engine import Engine, State
+from chargen.errors import CheckpointError
 from chargen.sampling import Uniforms, check_temperature, choose
 from chargen.text import normalise_newlines
 from chargen.vocabulary import Ids
@@ -55,11 +57,11 @@ def generate(
         >>> "".join(chargen.generate(model, "PELL:", length=80, seed=1))
     """
     check_temperature(temperature)
-    if length < 0:
-        raise ValueError(f"`length` must be at least 0; got {length}")
-    uniforms = Uniforms(random_seed() if seed is None else seed)
+    require_int("length", length, 0)
+    seed = random_seed() if seed is None else seed
+    require_int("seed", seed, 0)
     ids = model.vocabulary.encode(normalise_newlines(seed_text), what="the seed text")
-    return _characters(model, ids, length, temperature, uniforms)
+    return _characters(model, ids, length, temperature, Uniforms(seed))
 
 
 def _characters(
@@ -68,9 +70,13 @@ def _characters(
     if not ids.size:
         ids = np.array([model.start_id], np.int32)
     state: State = model.zero_state()
-    for place in range(len(ids)):
-        logits, state = model.step(ids[place : place + 1], state)
+    for place in range(len(ids) - 1):
+        _, state = model.step(ids[place : place + 1], state)
+    last = ids[-1:]
     for _ in range(length):
+        logits, state = model.step(last, state)
+        if not np.isfinite(logits).all():
+            raise CheckpointError("the model's weights are too large to compute with")
         drawn = choose(logits[0], temperature, uniforms)
         yield model.vocabulary.characters[drawn]
-        logits, state = model.step(np.array([drawn], np.int32), state)
+        last = np.array([drawn], np.int32)

@@ -89,7 +89,7 @@ class Job:
             listeners: called with each event after the log and the checkpoint are
                 written.
             stop: returns the number of a signal that asked for a stop, or None.
-            started: when the process started, by `time.monotonic`; None: now.
+            started: when the process started, by `time.perf_counter`; None: now.
 
         Returns:
             Whether there was anything left to do.
@@ -99,7 +99,7 @@ class Job:
             TrainingError: TensorFlow is missing, or the loss cannot be kept finite.
             CheckpointError: a checkpoint cannot be written.
         """
-        started = time.monotonic() if started is None else started
+        started = time.perf_counter() if started is None else started
         try:
             return self._train(listeners, stop, started)
         finally:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from chargen.corpus import Corpus
+from chargen.evaluate import perplexity
 
 PROGRESS = 0.005  # nats: what a longer run has to gain to be worth it
 OVERFITTING = 0.02  # nats above the best at the end
@@ -16,7 +17,7 @@ def describe_loss(nats: float) -> str:
     """Say a loss in nats, in bits, and as a number of equally likely characters."""
     return (
         f"{nats:.4f} nats = {nats / math.log(2):.4f} bits a character, "
-        f"like choosing among {math.exp(nats):.2f} characters"
+        f"like choosing among {perplexity(nats):.2f} characters"
     )
 
 
@@ -34,8 +35,12 @@ def verdict(lines: list[dict[str, Any]]) -> str:
         if len(found) > 1 and found[-2]["validation"] - best["validation"] < PROGRESS:
             return "levelling off: the last evaluation was the best, by a little"
         return "still improving at the end: a longer run would do better"
-    learned_more = (last["train"] or 0) < (best["train"] or 0)
-    if learned_more and last["validation"] - best["validation"] > OVERFITTING:
+    measured = last["train"] is not None and best["train"] is not None
+    if (
+        measured
+        and last["train"] < best["train"]
+        and last["validation"] - best["validation"] > OVERFITTING
+    ):
         return (
             f"over-fitting since {at}: the training loss falls on and the validation loss "
             "rises. More text, more --dropout or a smaller model would help; the best "

@@ -8,10 +8,10 @@ cumulative probability exceeds u.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
+
+from chargen.config import is_number, require
 
 Floats = npt.NDArray[np.floating]
 
@@ -33,10 +33,8 @@ class Uniforms:
 
 def check_temperature(temperature: float) -> None:
     """Raise `ValueError` unless `temperature` is a finite number, at least 0."""
-    if not (math.isfinite(temperature) and temperature >= 0):
-        raise ValueError(
-            f"`temperature` must be a finite number, at least 0; got {temperature!r}"
-        )
+    fits = is_number(temperature) and temperature >= 0
+    require(fits, "temperature", "a finite number, at least 0", temperature)
 
 
 def with_temperature(logits: Floats, temperature: float) -> npt.NDArray[np.float64]:
@@ -51,7 +49,8 @@ def with_temperature(logits: Floats, temperature: float) -> npt.NDArray[np.float
     """
     shifted = logits.astype(np.float64)
     shifted -= shifted.max()
-    return shifted / temperature
+    with np.errstate(over="ignore"):  # to minus infinity, whose probability is 0
+        return shifted / temperature
 
 
 def draw(logits: Floats, uniform: float) -> int:

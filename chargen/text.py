@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +68,16 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
     """
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise TextError(f"cannot read {printable(str(path))}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise TextError(f"cannot read {printable(str(path))}: {reason}") from error
     codec = _codec(encoding) if encoding is not None else _guess(data)
     try:
         characters = data.decode(codec)
     except UnicodeDecodeError as error:
         raise TextError(_decoding_failure(path, data, codec, error)) from error
+    if re.search("[\ud800-\udfff]", characters):
+        raise TextError(f"{printable(path.name)} holds surrogates, which are no characters")
     return Text(
         characters=normalise_newlines(characters.removeprefix("\ufeff")),
         name=path.name,
@@ -114,22 +119,54 @@ def _decoding_failure(
 
 
 def suggest_encoding(data: bytes) -> str | None:
-    """Return an encoding that decodes `data`, the most plausible of three, or None.
+    """Return an encoding that decodes `data`, the most plausible one, or None.
 
     Several encodings decode the same bytes, so each result is scored by the share of its
-    non-ASCII characters that are usual in texts of that encoding.
+    non-ASCII characters that are usual in texts of that encoding. UTF-8 with a few bad
+    bytes is damaged, and gets no suggestion.
     """
+    for mark, encoding in BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return encoding if _decodes(data, encoding) else None
+    tried = data.decode("utf-8", "replace")
+    bad = tried.count("\ufffd")
+    if len(_NOT_ASCII.findall(tried)) - bad > DAMAGED * bad:
+        return None
     scores = {}
     for encoding, usual in _USUAL.items():
-        try:
+        if _decodes(data, encoding):
             text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        sample = text[:100_000]
-        marked = [i for i, c in enumerate(sample) if c > "\x7f"]
-        hits = sum(usual(sample, i) for i in marked)
-        scores[encoding] = hits / max(1, len(marked))
-    return max(scores, key=lambda encoding: scores[encoding], default=None)
+            found = [m.start() for m in islice(_NOT_ASCII.finditer(text), SCORED)]
+            scores[encoding] = sum(usual(text, i) for i in found) / max(1, len(found))
+    best = max(scores, key=lambda encoding: scores[encoding], default=None)
+    return best if best and scores[best] > PLAUSIBLE else None
+
+
+DAMAGED = 10  # sound characters beyond ASCII for each bad byte
+SCORED = 10_000  # characters that a guess is based on
+PLAUSIBLE = 0.5
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _usual_western(text: str, i: int) -> bool:
+    """Accented letters and typographic signs stand among ASCII letters, in short runs."""
+    if unicodedata.category(text[i]) == "Cc" or _LONG_RUN.search(
+        text[max(0, i - 3) : i + 4]
+    ):
+        return False
+    return _ASCII_LETTER.search(text[max(0, i - 10) : i + 11]) is not None
+
+
+_LONG_RUN = re.compile(r"[^\x00-\x7f]{4}")
+_ASCII_LETTER = re.compile(r"[A-Za-z]")
 
 
 def _usual_chinese(text: str, i: int) -> bool:
@@ -141,20 +178,16 @@ def _usual_chinese(text: str, i: int) -> bool:
     return True
 
 
-def _usual_western(text: str, i: int) -> bool:
-    """An accented letter or a typographic sign stands among ASCII, not in a run."""
-    before, after = text[i - 1 : i], text[i + 1 : i + 2]
-    return before <= "\x7f" and after <= "\x7f" and unicodedata.category(text[i]) != "Cc"
-
-
 def _usual_japanese(text: str, i: int) -> bool:
     """Full-width signs and letters; half-width katakana betray another encoding."""
     c = text[i]
-    return "\u3000" <= c <= "\u30ff" or "\u4e00" <= c <= "\u9fff" or c in "！？（）"
+    return "\u3000" <= c <= "\u30ff" or "\u4e00" <= c <= "\u9fff" or c in "！？（）①髙"
 
 
+# The first of equals is suggested; cp932 is what Windows calls Shift-JIS.
 _USUAL = {
-    "gb18030": _usual_chinese,
     "cp1252": _usual_western,
+    "gb18030": _usual_chinese,
     "shift_jis": _usual_japanese,
+    "cp932": _usual_japanese,
 }

@@ -24,11 +24,12 @@ NAMED_UNKNOWN = 8  # how many unknown characters one message describes
 # Signs that people take for one another and that Unicode's compatibility forms keep apart.
 LOOK_ALIKES = {
     **dict.fromkeys("‘’‚‛′`´ʼ", "'"),
-    **dict.fromkeys("“”„‟″«»「」『』〝〞", '"'),
+    **dict.fromkeys("“”„‟″«»「」『』〝〞《》", '"'),
     **dict.fromkeys("‐‑‒–—―−", "-"),
     **dict.fromkeys("…⋯", "."),
     **dict.fromkeys("。", "."),
     **dict.fromkeys("、", ","),
+    **dict(zip("øłđı", "oldi", strict=True)),
 }
 
 
@@ -125,4 +126,4 @@ def _fold(character: str) -> str:
     folded = LOOK_ALIKES.get(character, character)
     folded = unicodedata.normalize("NFKD", folded)
     base = "".join(c for c in folded if not unicodedata.combining(c)).casefold()
-    return LOOK_ALIKES.get(base, base)
+    return LOOK_ALIKES.get(base, base) or character

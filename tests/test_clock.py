@@ -148,3 +148,9 @@ def test_a_lasting_slowdown_is_counted_in_full_after_a_while(now):
     counted = laps(clock, now, *[9.0] * 60, *[50.0] * 5)
     assert counted == [9.0] * 60 + [50.0] * 5
     assert math.isclose(clock.spent, 20 + 540 + 250)
+
+
+def test_a_coarse_clock_does_not_stand_still(now):
+    clock = Clock(now=now)
+    laps(clock, now, *[0.0] * 20)  # laps shorter than the clock's tick
+    assert laps(clock, now, 0.1, 0.1) == pytest.approx([0.1, 0.1])

@@ -237,6 +237,9 @@ def test_finite_ints_and_floats_are_numbers(value):
     assert is_number(value)
 
 
-@pytest.mark.parametrize("value", [True, False, math.nan, math.inf, "1", None, [1]])
+@pytest.mark.parametrize(
+    "value",
+    [True, False, math.nan, math.inf, "1", None, [1], pytest.param(10**400, id="huge")],
+)
 def test_nothing_else_is_a_number(value):
     assert not is_number(value)

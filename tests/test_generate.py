@@ -157,7 +157,9 @@ def test_an_undecodable_byte_of_the_command_line_is_an_unknown_character():
 
 
 def test_a_negative_length_is_an_error_of_the_call():
-    with pytest.raises(ValueError, match=r"`length` must be at least 0; got -1"):
+    with pytest.raises(
+        ValueError, match=r"`length` must be a whole number, at least 0; got -1"
+    ):
         generate(engine(), length=-1)
 
 

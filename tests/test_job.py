@@ -129,7 +129,7 @@ def test_shrinking_is_said():
     job = prepare("short.txt", {"steps": 1})
     assert (job.settings.batch_size, job.settings.seq_length) == (1, 15)
     assert any("--batch-size is 1 instead of 32" in note for note in job.notes)
-    assert any("--seq-length is 15 instead of 64" in note for note in job.notes)
+    assert any("--seq-length is 15 instead of 32" in note for note in job.notes)
 
 
 def test_a_short_text_is_trained_on_whole_and_that_is_said():

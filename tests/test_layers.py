@@ -49,7 +49,7 @@ LAYERS: dict[str, set[str]] = {
     "evaluate": {*FILES, "engine"},
     "trainer": {*FILES, "clock", "schedule", "events", "model"},
     "listeners": {*FILES, "run", "events", "chargen"},
-    "report": {*FILES},
+    "report": {*FILES, "evaluate"},
     # 5
     "job": {
         *FILES,

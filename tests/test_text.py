@@ -194,9 +194,9 @@ def test_the_name_of_an_undecodable_file_cannot_steer_the_terminal(write):
 
 
 def test_a_decoding_failure_names_file_encoding_byte_and_offset(write):
-    message = failure(write(b"0123456\xe9 8", "verses.txt"))
+    message = failure(write(b"un caf\xe9 8", "verses.txt"))
     assert message.startswith("verses.txt is not UTF-8")
-    assert "byte 0xe9 at offset 7 " in message
+    assert "byte 0xe9 at offset 6 " in message
     assert "--encoding cp1252" in message
 
 
@@ -240,11 +240,9 @@ def test_shift_jis_is_suggested_for_japanese(write, characters):
 @given(st.binary(max_size=60))
 def test_what_is_suggested_can_decode_the_bytes(data):
     suggestion = suggest_encoding(data)
-    if suggestion is None:
-        with pytest.raises(UnicodeDecodeError):
-            data.decode("gb18030")
-    else:
-        assert suggestion in ("gb18030", "cp1252", "shift_jis")
+    known = ("gb18030", "cp1252", "shift_jis", "cp932", "utf-16", "utf-32", None)
+    assert suggestion in known
+    if suggestion is not None:
         data.decode(suggestion)
 
 
@@ -260,3 +258,27 @@ def test_an_unknown_encoding_is_named_and_others_are_offered(write, encoding):
 def test_a_codec_that_is_no_text_encoding_is_unknown(write, encoding):
     message = failure(write(b"616263"), encoding=encoding)
     assert message.startswith(f"unknown encoding {encoding!r}")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("Der Hund ist größer als die Katze.\n".encode("cp1252"), "cp1252"),
+        ("l’État, c’est moi.\n".encode("cp1252"), "cp1252"),
+        ("créée".encode("cp1252"), "cp1252"),
+        (("The cat sat on the mat.\n" * 9000 + "I don’t know.").encode("cp1252"), "cp1252"),
+        ("第①章　吾輩は猫である。名前はまだ無い。\n".encode("cp932"), "cp932"),
+        ("Où est-il ? ".encode() * 50 + b"\xff", None),  # damaged UTF-8
+        (b"\xff\xfea", None),  # damaged UTF-16
+        ("ab".encode("utf-16"), "utf-16"),
+    ],
+)
+def test_what_is_suggested(data, expected):
+    assert suggest_encoding(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"), [(b"+2AA-", "utf-7"), (b"\\ud800", "unicode_escape")]
+)
+def test_surrogates_are_no_text(write, data, encoding):
+    assert "surrogates" in failure(write(data), encoding=encoding)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import click
 
 from chargen.checkpoint import Checkpoint
 from chargen.errors import printable
 from chargen.library import open_checkpoint
+from chargen.report import describe_loss
 
 CELL_NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
@@ -61,10 +60,7 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
     ):
         value = "not measured"
         if loss is not None:
-            value = (
-                f"{loss:.4f} nats = {loss / math.log(2):.4f} bits a character, like "
-                f"choosing among {math.exp(min(loss, 700)):.2f} characters"
-            )
+            value = describe_loss(loss)
         rows.append((name, value))
     settings = ", ".join(f"{name} {_value(value)}" for name, value in training.items())
     rows.append(("settings", settings))
