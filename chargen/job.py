@@ -30,7 +30,7 @@ from chargen.config import DEFAULT_SECONDS, Settings
 from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split
 from chargen.errors import SettingsError, TextError, TrainingError, printable
 from chargen.events import Listener
-from chargen.library import RUNS, find_corpus
+from chargen.library import RUNS, find_corpus, run_to_resume, take_folder
 from chargen.listeners import CheckpointWriter, LogWriter
 from chargen.run import Run
 from chargen.schedule import total_steps, useful_steps
@@ -256,7 +256,7 @@ def prepare(
         raise SettingsError("--resume goes on with a run and --overwrite replaces it")
     if sum(name in given for name in LENGTHS) > 1:
         raise SettingsError("give one of --for, --epochs and --steps")
-    old = _run_to_resume(path, out) if resume else None
+    old = run_to_resume(path, out) if resume else None
     before = old.description() if old else {}
     base = _settings_of(before)
     text = read_text(path, encoding=given.get("encoding", base.get("encoding")))
@@ -289,7 +289,7 @@ def prepare(
         )
     elif resume:
         notes.append("there is nothing to resume yet: starting")
-    run, replaced, created = _take_folder(path, out, old, overwrite)
+    run, replaced, created = take_folder(path, out, old, overwrite)
     return Job(
         corpus_name=corpus_name,
         validation_name=validation_name,
@@ -308,21 +308,6 @@ def prepare(
 def _settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
     settings = description.get("settings", {})
     return dict(settings) if isinstance(settings, dict) else {}
-
-
-def _run_to_resume(corpus: Path, out: Path | None) -> Run | None:
-    """Return the run in `out`, or the newest one of the corpus; None: there is none."""
-    if out is not None:
-        return Run(out) if Run(out).exists() else None
-    found = []
-    for folder in RUNS.iterdir() if RUNS.is_dir() else []:
-        run = Run(folder)
-        if run.exists():
-            description = run.description()
-            sources = description.get("corpus") or [{}]
-            if isinstance(sources[0], dict) and sources[0].get("name") == corpus.name:
-                found.append((str(description.get("created")), folder.name, run))
-    return max(found, key=lambda item: item[:2])[2] if found else None
 
 
 def _validation(
@@ -438,55 +423,6 @@ def _resolve(
             f"one of this size rarely gains from more than {useful:,} steps"
         )
     return settings
-
-
-def _take_folder(
-    corpus: Path, out: Path | None, old: Run | None, overwrite: bool
-) -> tuple[Run, Path | None, bool]:
-    """Return the run, where the run that it replaces was put, and whether it is new."""
-    if old is not None:
-        return old, None, False
-    if out is None:
-        if overwrite:
-            raise SettingsError("--overwrite needs --out, the run that it replaces")
-        count = 1
-        while True:
-            folder = RUNS / (corpus.stem if count == 1 else f"{corpus.stem}-{count}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                count += 1
-            except OSError as error:
-                raise _no_folder(folder, error) from error
-            else:
-                return Run(folder), None, True
-    shown = printable(str(out))
-    replaced = None
-    try:
-        if Run(out).exists():
-            if not overwrite:
-                raise SettingsError(
-                    f"{shown} holds a run already: go on with it with --resume, or "
-                    "replace it with --overwrite"
-                )
-            stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-            replaced = out.with_name(f"{out.name}.replaced-{stamp}")
-            os.rename(out, replaced)
-        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise SettingsError(
-                f"{shown} is there and is no run: chargen does not write into it. "
-                "Choose another --out"
-            )
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _no_folder(out, error) from error
-    return Run(out), replaced, True
-
-
-def _no_folder(folder: Path, error: OSError) -> SettingsError:
-    return SettingsError(
-        f"cannot make the folder {printable(str(folder))}: {error.strerror}"
-    )
 
 
 def format_value(setting: str, value: object) -> str:

@@ -5,11 +5,12 @@ Imports layers 0–1, `checkpoint` and `run`. An existing path always wins over 
 
 from __future__ import annotations
 
+import datetime
 import os
 from pathlib import Path
 
 from chargen.checkpoint import Checkpoint, read
-from chargen.errors import CheckpointError, TextError, printable
+from chargen.errors import CheckpointError, SettingsError, TextError, printable
 from chargen.run import POINTERS, Run, is_step
 
 RUNS = Path("checkpoints")
@@ -115,3 +116,70 @@ def open_checkpoint(name: str) -> Checkpoint:
             f"use: chargen train {shown}"
         )
     raise CheckpointError(f"{shown} holds no checkpoint: it has neither a run nor a step")
+
+
+def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
+    """Return the run in `out`, or the newest one of the corpus; None: there is none."""
+    if out is not None:
+        return Run(out) if Run(out).exists() else None
+    found = []
+    for folder in RUNS.iterdir() if RUNS.is_dir() else []:
+        run = Run(folder)
+        try:
+            description = run.description() if run.exists() else {}
+        except CheckpointError:  # a damaged run is no reason to refuse another one
+            continue
+        sources = description.get("corpus")
+        first = sources[0] if isinstance(sources, list) and sources else {}
+        if isinstance(first, dict) and first.get("name") == corpus.name:
+            found.append((str(description.get("created")), folder.name, run))
+    return max(found, key=lambda item: item[:2])[2] if found else None
+
+
+def take_folder(
+    corpus: Path, out: Path | None, old: Run | None, overwrite: bool
+) -> tuple[Run, Path | None, bool]:
+    """Return the run, where the run that it replaces was put, and whether it is new."""
+    if old is not None:
+        return old, None, False
+    if out is None:
+        if overwrite:
+            raise SettingsError("--overwrite needs --out, the run that it replaces")
+        count = 1
+        while True:
+            folder = RUNS / (corpus.stem if count == 1 else f"{corpus.stem}-{count}")
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                count += 1
+            except OSError as error:
+                raise _no_folder(folder, error) from error
+            else:
+                return Run(folder), None, True
+    shown = printable(str(out))
+    replaced = None
+    try:
+        if Run(out).exists():
+            if not overwrite:
+                raise SettingsError(
+                    f"{shown} holds a run already: go on with it with --resume, or "
+                    "replace it with --overwrite"
+                )
+            stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+            replaced = out.with_name(f"{out.name}.replaced-{stamp}")
+            os.rename(out, replaced)
+        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise SettingsError(
+                f"{shown} is there and is no run: chargen does not write into it. "
+                "Choose another --out"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_folder(out, error) from error
+    return Run(out), replaced, True
+
+
+def _no_folder(folder: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"cannot make the folder {printable(str(folder))}: {error.strerror}"
+    )

@@ -22,19 +22,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from chargen.checkpoint import (
-    MANIFEST,
-    Checkpoint,
+from chargen.checkpoint import MANIFEST, Checkpoint, read, write
+from chargen.errors import CheckpointError, printable
+from chargen.files import (
     dump_json,
     parse_json,
-    read,
     read_file,
     read_json,
     sync_folder,
-    write,
     write_file,
 )
-from chargen.errors import CheckpointError, printable
 
 RUN_FILE = "run.json"
 LOG_FILE = "log.jsonl"

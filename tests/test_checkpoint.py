@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen import checkpoint as module
+from chargen import files
 from chargen.checkpoint import (
     MANIFEST,
     MAX_HEADER,
-    MAX_JSON,
     MAX_SETTINGS,
     MAX_SOURCES,
     RESUME,
@@ -205,7 +205,7 @@ def test_a_link_to_itself(step: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [(MANIFEST, MAX_JSON + 1), (WEIGHTS, 10**13), (RESUME, 10**13)]
+    ("name", "size"), [(MANIFEST, files.MAX_JSON + 1), (WEIGHTS, 10**13), (RESUME, 10**13)]
 )
 def test_a_file_of_enormous_size_is_not_read(step: Path, name: str, size: int) -> None:
     with (step / name).open("r+b") as file:

@@ -368,11 +368,11 @@ def test_the_example_is_what_chargen_writes(tmp_path: Path) -> None:
 
 
 def test_the_limits_of_the_page_are_those_of_the_code() -> None:
-    from chargen import config, run, vocabulary
+    from chargen import config, files, run, vocabulary
 
     text = PAGE.read_text(encoding="utf-8")
     for number in (
-        chargen_checkpoint.MAX_JSON,
+        files.MAX_JSON,
         chargen_checkpoint.MAX_HEADER,
         chargen_checkpoint.MAX_SOURCES,
         chargen_checkpoint.MAX_SETTINGS,

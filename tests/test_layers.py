@@ -17,7 +17,7 @@ import chargen
 PACKAGE = Path(chargen.__file__).parent
 
 BOTTOM = {"errors", "config"}
-TEXTS = {*BOTTOM, "text", "vocabulary"}
+TEXTS = {*BOTTOM, "files", "text", "vocabulary"}
 FILES = {*TEXTS, "corpus", "checkpoint"}
 EVERYTHING = {path.stem for path in PACKAGE.glob("*.py")} | {"cli"}
 
@@ -31,7 +31,8 @@ LAYERS: dict[str, set[str]] = {
     "clock": set(),
     "signals": set(),
     "schedule": {"config"},
-    # 1: characters
+    # 1: files and characters
+    "files": BOTTOM,
     "text": BOTTOM,
     "vocabulary": BOTTOM,
     "sampling": BOTTOM,
