@@ -138,7 +138,7 @@ class Settings:
     layers: int = 2
     embedding_size: int = 64
     dropout: float = 0.1
-    batch_size: int = 32
+    batch_size: int = 16
     seq_length: int = 32
     windows: str = "streams"
     stride: int = 1

@@ -128,7 +128,7 @@ def test_shrinking_is_said():
     Path("short.txt").write_text("a short sentence", encoding="utf-8")
     job = prepare("short.txt", {"steps": 1})
     assert (job.settings.batch_size, job.settings.seq_length) == (1, 15)
-    assert any("--batch-size is 1 instead of 32" in note for note in job.notes)
+    assert any("--batch-size is 1 instead of 16" in note for note in job.notes)
     assert any("--seq-length is 15 instead of 32" in note for note in job.notes)
 
 
