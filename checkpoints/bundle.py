@@ -18,8 +18,8 @@ from chargen.run import LOG_FILE, RUN_FILE, Run
 
 BUNDLED = Path(__file__).parent / "bundled"
 COMMANDS = {
-    "harbour-plays": "train harbour-plays --units 256 --dropout 0.25 --steps 5000",
-    "sishi-jueju": "train sishi-jueju --units 192 --dropout 0.4 --steps 1200",
+    "harbour-plays": "train harbour-plays --units 256 --dropout 0.3 --steps 2500",
+    "sishi-jueju": "train sishi-jueju --units 192 --dropout 0.4 --steps 800",
 }
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from conftest import write_run
 
 import chargen
-from chargen.cli import cli
+from chargen.cli import COMMANDS, cli
 
 CHARGEN = [sys.executable, "-m", "chargen"]
 TEXT = "\n abcde"
@@ -258,7 +258,7 @@ def test_corpora_lists_the_bundled_texts():
     assert rows["minerals"] == ["16,869", "16,869", "28"]
 
 
-@pytest.mark.parametrize("command", [None, *cli.commands])
+@pytest.mark.parametrize("command", [None, *COMMANDS])
 def test_help_has_an_example_and_every_option_a_text(command):
     arguments = [command] if command else []
     for flag in ("-h", "--help"):
@@ -266,7 +266,7 @@ def test_help_has_an_example_and_every_option_a_text(command):
         assert done.exit_code == 0
         assert "  chargen " in done.stdout.split("Usage:")[1]
     if command:
-        for parameter in cli.commands[command].params:
+        for parameter in COMMANDS[command]().params:
             if parameter.param_type_name == "option":
                 assert parameter.help
 

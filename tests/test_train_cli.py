@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import chargen
+from chargen.cli.train import tensorflow_silenced
 from chargen.library import open_checkpoint
 from chargen.run import Run
 
@@ -236,3 +237,19 @@ def test_validation_from_a_file_in_another_encoding():
     assert found["text"]["encoding"] == "gb18030"
     assert "\r" not in found["vocabulary"]
     assert [source["name"] for source in found["corpus"]] == ["a.txt", "b.txt"]
+
+
+def test_tensorflows_messages_are_kept_back_unless_starting_fails(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")  # restored afterwards
+    with tensorflow_silenced(verbose=False):
+        os.write(2, b"noise")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(ImportError), tensorflow_silenced(verbose=False):
+        os.write(2, b"the reason")
+        raise ImportError
+    assert capfd.readouterr().err == "the reason"
+    with tensorflow_silenced(verbose=True):
+        os.write(2, b"noise")
+    assert capfd.readouterr().err == "noise"
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"

@@ -426,6 +426,8 @@ def test_chinese_sentence_is_memorised(cell, windows):
     training = Training(
         sentence,
         validation=0.0,
+        layers=2,
+        embedding_size=64,
         cell=cell,
         windows=windows,
         units=64,

@@ -1,7 +1,8 @@
 """The command line. Each command has its own file and only parses, calls and prints.
 
-Text goes to stdout, everything else to stderr. Exit codes: 0 done, 1 a `ChargenError`,
-2 usage, 130 interrupted (Ctrl-C), 143 terminated.
+A command's file is imported when the command is used, so that `sample` does not wait for
+what only `train` needs. Text goes to stdout, everything else to stderr. Exit codes: 0 done,
+1 a `ChargenError`, 2 usage, 130 interrupted (Ctrl-C), 143 terminated.
 """
 
 from __future__ import annotations
@@ -16,17 +17,53 @@ import click  # noqa: E402
 
 import chargen  # noqa: E402
 from chargen.errors import ChargenError, Interrupted  # noqa: E402
-from chargen.signals import exit_code  # noqa: E402
+
+
+def _corpora() -> click.Command:
+    from chargen.cli.corpora import corpora
+
+    return corpora
+
+
+def _info() -> click.Command:
+    from chargen.cli.info import info
+
+    return info
+
+
+def _sample() -> click.Command:
+    from chargen.cli.sample import sample
+
+    return sample
+
+
+def _train() -> click.Command:
+    from chargen.cli.train import train
+
+    return train
+
+
+COMMANDS = {"corpora": _corpora, "info": _info, "sample": _sample, "train": _train}
 
 
 class Commands(click.Group):
-    """A group that turns chargen's errors into messages and exit codes."""
+    """A group that imports a command when it is used and maps errors to exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None."""
+        return COMMANDS[cmd_name]() if cmd_name in COMMANDS else None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
             return super().invoke(ctx)
         except Interrupted as error:
+            from chargen.signals import exit_code
+
             ctx.exit(exit_code(error.signal_number))
         except ChargenError as error:
             raise click.ClickException(str(error)) from error
@@ -49,9 +86,3 @@ def cli() -> None:
 def main() -> None:
     """Run the command line."""
     cli()
-
-
-from chargen.cli import corpora, info, sample, train  # noqa: E402
-
-for command in (train.train, sample.sample, info.info, corpora.corpora):
-    cli.add_command(command)
