@@ -17,6 +17,7 @@ one row of it. Shapes: B texts side by side, H units, V characters.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,11 +62,15 @@ class Engine:
         if start is None:
             start = "\n" if "\n" in vocabulary else vocabulary.characters[0]
         self.start_id = int(vocabulary.encode(start)[0])
-        self._kernels = [weights[f"rnn.{i}.kernel"] for i in range(config.layers)]
-        self._recurrent = [
-            weights[f"rnn.{i}.recurrent_kernel"] for i in range(config.layers)
-        ]
-        biases = [weights[f"rnn.{i}.bias"] for i in range(config.layers)]
+        gates = _gate_columns(config)
+
+        def columns(name: str) -> Array:
+            return np.ascontiguousarray(weights[name][..., gates.order] * gates.scale)
+
+        layers = range(config.layers)
+        self._kernels = [columns(f"rnn.{i}.kernel") for i in layers]
+        self._recurrent = [columns(f"rnn.{i}.recurrent_kernel") for i in layers]
+        biases = [columns(f"rnn.{i}.bias") for i in layers]
         if config.cell == "gru":
             self._recurrent_biases = [bias[1] for bias in biases]
             biases = [bias[0] for bias in biases]
@@ -116,23 +121,45 @@ class Engine:
     def _lstm(self, i: int, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
         h, c = state
         units = self.config.units
-        z = x + h @ self._recurrent[i]  # (B, 4H)
-        gates = _sigmoid(z)
-        candidate = np.tanh(z[:, 2 * units : 3 * units])
+        z = h @ self._recurrent[i]  # (B, 4H), in the order i, f, o, g
+        z += x
+        np.tanh(z, out=z)
+        gates, candidate = _sigmoid_of(z[:, : 3 * units]), z[:, 3 * units :]
         c = gates[:, units : 2 * units] * c + gates[:, :units] * candidate
-        return gates[:, 3 * units :] * np.tanh(c), c
+        return gates[:, 2 * units :] * np.tanh(c), c
 
     def _gru(self, i: int, x: Array, state: tuple[Array, ...]) -> tuple[Array, ...]:
         (h,) = state
         units = self.config.units
         inner = h @ self._recurrent[i] + self._recurrent_biases[i]  # (B, 3H)
-        gates = _sigmoid(x[:, : 2 * units] + inner[:, : 2 * units])
+        gates = x[:, : 2 * units] + inner[:, : 2 * units]
+        _sigmoid_of(np.tanh(gates, out=gates))
         update, reset = gates[:, :units], gates[:, units:]
         candidate = np.tanh(x[:, 2 * units :] + reset * inner[:, 2 * units :])
         return (update * h + (1 - update) * candidate,)
 
 
-def _sigmoid(x: Array) -> Array:
-    """The logistic function by way of tanh, which cannot overflow."""
-    result: Array = np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5)
-    return result
+class _Columns(NamedTuple):
+    order: npt.NDArray[np.intp]
+    scale: Array
+
+
+def _gate_columns(config: ModelConfig) -> _Columns:
+    """How the columns of kernels and biases are laid out for a fast step.
+
+    σ(t) = ½ tanh(t / 2) + ½, which cannot overflow: the columns of sigmoid gates are
+    halved (without rounding), so that one tanh serves all gates; and those of the LSTM are
+    put side by side.
+    """
+    units = config.units
+    blocks = {"rnn": [0], "lstm": [0, 1, 3, 2], "gru": [0, 1, 2]}[config.cell]
+    halves = {"rnn": [1.0], "lstm": [0.5, 0.5, 0.5, 1.0], "gru": [0.5, 0.5, 1.0]}
+    order = np.concatenate([np.arange(b * units, (b + 1) * units) for b in blocks])
+    return _Columns(order, np.repeat(np.array(halves[config.cell], np.float32), units))
+
+
+def _sigmoid_of(halved_tanh: Array) -> Array:
+    """Turn tanh(t / 2) into σ(t), in place."""
+    halved_tanh *= np.float32(0.5)
+    halved_tanh += np.float32(0.5)
+    return halved_tanh

@@ -16,6 +16,10 @@ from chargen.config import is_number, require
 Floats = npt.NDArray[np.floating]
 
 
+LEAST_TEMPERATURE = 1e-200
+"""What lies below gives the same probabilities, but the division could overflow."""
+
+
 class Uniforms:
     """An endless stream of uniform numbers in [0, 1) from `PCG64(seed)`.
 
@@ -49,8 +53,8 @@ def with_temperature(logits: Floats, temperature: float) -> npt.NDArray[np.float
     """
     shifted = logits.astype(np.float64)
     shifted -= shifted.max()
-    with np.errstate(over="ignore"):  # to minus infinity, whose probability is 0
-        return shifted / temperature
+    shifted /= max(temperature, LEAST_TEMPERATURE)
+    return shifted
 
 
 def draw(logits: Floats, uniform: float) -> int:
@@ -60,9 +64,8 @@ def draw(logits: Floats, uniform: float) -> int:
         logits: shape (V,), the largest 0 as `with_temperature` leaves it.
         uniform: a number in [0, 1).
     """
-    cumulative = np.cumsum(np.exp(logits))
-    place = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
-    return int(place)
+    cumulative = np.exp(logits).cumsum()
+    return int(cumulative.searchsorted(uniform * cumulative[-1], side="right"))
 
 
 def choose(logits: Floats, temperature: float, uniforms: Uniforms) -> int:
