@@ -9,7 +9,9 @@ PYTHON ?=
 DEMO = --units 128
 
 CHARGEN = .venv/bin/chargen
-INSTALL = .venv/bin/python -m pip install -q --disable-pip-version-check -e
+INSTALL = .venv/bin/python -m pip install -q --disable-pip-version-check --no-compile -e
+# On all cores, which pip does not do. Some packages hold files that no Python 3 compiles.
+COMPILE = .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 # Prints the version of a Python that TensorFlow supports and that can make .venv. Each
 # candidate is run, not just looked up: a pyenv shim may be on the PATH and lead nowhere.
 SUITABLE = import ensurepip, platform, sys, venv; \
@@ -36,10 +38,10 @@ demo: .venv/demo
 	echo '  $(CHARGEN) train harbour-plays --out checkpoints/demo --resume --for 5m'; \
 	echo '  $(CHARGEN) train YOUR-FILE.txt'; } >&2
 
-test: .venv/dev
+test: .venv/test
 	@.venv/bin/python -m pytest -n auto --dist loadfile -m 'not slow'
 
-test-all: .venv/dev
+test-all: .venv/test
 	@.venv/bin/python -m pytest -n auto --dist loadfile
 
 lint: .venv/dev
@@ -53,12 +55,20 @@ bundled: .venv/demo
 .venv/demo: .venv/made setup.cfg pyproject.toml
 	@echo 'installing chargen and TensorFlow into .venv: this takes a minute or two' >&2
 	@$(INSTALL) . >&2
+	@$(COMPILE)
 	@touch $@
+
+.venv/test: .venv/made setup.cfg pyproject.toml
+	@echo 'installing chargen, TensorFlow and what the tests need into .venv' >&2
+	@$(INSTALL) '.[test]' >&2
+	@$(COMPILE)
+	@touch .venv/demo $@
 
 .venv/dev: .venv/made setup.cfg pyproject.toml
 	@echo 'installing chargen, TensorFlow and the development tools into .venv' >&2
 	@$(INSTALL) '.[dev]' >&2
-	@touch .venv/demo $@
+	@$(COMPILE)
+	@touch .venv/demo .venv/test $@
 
 # Holds the folder that .venv was made in: an environment that was copied along with a
 # checkout would run the code of the old one. Touched only when .venv is new.

@@ -43,7 +43,11 @@ def test_the_commands_of_the_command_line_are_all_in_the_readme():
         assert f"chargen {name}" in README
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=["sampling", "training"])
+@pytest.mark.parametrize(
+    "snippet",
+    [SNIPPETS[0], pytest.param(SNIPPETS[1], marks=pytest.mark.slow)],
+    ids=["sampling", "training"],
+)
 def test_every_snippet_runs(snippet, tmp_path):
     imports = "import chargen\n" if "import chargen\n" not in snippet else ""
     done = subprocess.run(

@@ -26,11 +26,6 @@ BUNDLED = REPOSITORY / "checkpoints" / "bundled"
 TIMEOUT = 900  # seconds: only for what hangs
 CORPORA = ["harbour-plays", "minerals", "sishi-jueju"]
 
-MADE = (BUNDLED / "harbour-plays").is_dir()
-needs_bundled = pytest.mark.skipif(
-    not MADE, reason="checkpoints/bundled/harbour-plays is not made yet"
-)
-
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command as a user would who has set nothing."""
@@ -99,8 +94,6 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (REPOSITORY / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, folder / name)
-    if not MADE:  # git keeps no empty folder, and setup.cfg names this one
-        (folder / "checkpoints" / "bundled").mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -316,7 +309,6 @@ def test_the_installed_corpora(installed: Environment, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@needs_bundled
 def test_the_installed_checkpoint(installed: Environment, tmp_path: Path) -> None:
     options = ("--length", "20", "--seed", "1")
     done = installed.run("sample", "harbour-plays", *options, cwd=tmp_path)
@@ -352,7 +344,6 @@ def test_sampling_without_tensorflow(
     assert_sample(done.stdout, 30)
 
 
-@needs_bundled
 def test_the_bundled_checkpoint_without_tensorflow(
     without_tensorflow: Environment, tmp_path: Path
 ) -> None:
@@ -398,7 +389,6 @@ def test_an_editable_install_finds_what_ships(tmp_path: Path) -> None:
     assert Path(file).parent == REPOSITORY / "chargen"
     rows = output(*chargen, "corpora", cwd=tmp_path).splitlines()
     assert [row.split()[0] for row in rows[1:]] == CORPORA
-    if MADE:
-        options = ("--length", "20", "--seed", "1")
-        written = output(*chargen, "sample", "harbour-plays", *options, cwd=tmp_path)
-        assert_sample(written, 20)
+    options = ("--length", "20", "--seed", "1")
+    written = output(*chargen, "sample", "harbour-plays", *options, cwd=tmp_path)
+    assert_sample(written, 20)
