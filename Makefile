@@ -39,10 +39,10 @@ demo: .venv/demo
 	echo '  $(CHARGEN) train YOUR-FILE.txt'; } >&2
 
 test: .venv/test
-	@.venv/bin/python -m pytest -n auto --dist loadfile -m 'not slow'
+	@.venv/bin/python -m pytest -n auto --dist loadgroup -m 'not slow'
 
 test-all: .venv/test
-	@.venv/bin/python -m pytest -n auto --dist loadfile
+	@.venv/bin/python -m pytest -n auto --dist loadgroup
 
 lint: .venv/dev
 	@.venv/bin/python -m ruff check

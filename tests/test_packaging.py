@@ -23,6 +23,9 @@ from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUNDLED = REPOSITORY / "checkpoints" / "bundled"
+# One worker: its environments are made once.
+pytestmark = pytest.mark.xdist_group("packaging")
+
 TIMEOUT = 900  # seconds: only for what hangs
 CORPORA = ["harbour-plays", "minerals", "sishi-jueju"]
 
