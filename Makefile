@@ -9,7 +9,10 @@ PYTHON ?=
 DEMO = --units 128
 
 CHARGEN = .venv/bin/chargen
-INSTALL = .venv/bin/python -m pip install -q --disable-pip-version-check --no-compile -e
+# editable_mode=compat: with the other one, `import chargen` from the folder that holds a
+# clone called chargen would find the clone and not the package.
+INSTALL = .venv/bin/python -m pip install -q --disable-pip-version-check --no-compile \
+  --config-settings editable_mode=compat -e
 # On all cores, which pip does not do. Some packages hold files that no Python 3 compiles.
 COMPILE = .venv/bin/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 # Prints the version of a Python that TensorFlow supports and that can make .venv. Each

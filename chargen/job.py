@@ -167,6 +167,15 @@ class Job:
         return shlex.join(words)
 
     @property
+    def longer_command(self) -> str:
+        """What chargen is to be told to train this run for twice its length."""
+        settings = self.settings
+        seconds = settings.seconds
+        name = "seconds" if seconds else "epochs" if settings.epochs else "steps"
+        twice = format_value(name, 2 * getattr(settings, name))
+        return f"{self.resume_command} {option(name)} {twice}"
+
+    @property
     def start(self) -> str | None:
         """The character that texts without a seed text start from; None: a newline."""
         corpus = self.corpus
@@ -290,6 +299,9 @@ def prepare(
     elif resume:
         notes.append("there is nothing to resume yet: starting")
     run, replaced, created = take_folder(path, out, old, overwrite)
+    if out is None and old is None and run.folder.name != path.stem:
+        earlier = printable(str(RUNS / path.stem))
+        notes.append(f"{earlier} is taken: --resume goes on with the newest run instead")
     return Job(
         corpus_name=corpus_name,
         validation_name=validation_name,
@@ -355,6 +367,11 @@ def _check_unchanged(
         sources.append(validation.source)
     recorded = before.get("corpus", [])
     for now, then in zip(sources, recorded, strict=False):
+        if now["name"] != then.get("name"):
+            raise SettingsError(
+                f"{printable(str(run.folder))} learned from "
+                f"{printable(str(then.get('name')))} and not from {printable(now['name'])}"
+            )
         if now["sha256"] != then.get("sha256"):
             raise SettingsError(
                 f"{printable(now['name'])} has changed since "
@@ -448,6 +465,7 @@ def start_tensorflow() -> None:
     Raises:
         TrainingError: there is none; the message says what to do.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from chargen.trainer import prepare_tensorflow
     except ModuleNotFoundError as error:

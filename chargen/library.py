@@ -96,6 +96,13 @@ def find_checkpoint(name: str) -> Path:
     )
 
 
+def hides_bundled(name: str) -> bool:
+    """Whether a bare name means the user's own checkpoint, and a bundled one's as well."""
+    path = Path(name)
+    bare = bool(name) and not _exists(path) and _exists(BUNDLED_CHECKPOINTS / name)
+    return bare and find_checkpoint(name) != BUNDLED_CHECKPOINTS / name
+
+
 def open_checkpoint(name: str) -> Checkpoint:
     """Read the checkpoint that a path or a name means; a run stands for its best.
 

@@ -242,7 +242,9 @@ class Trainer:
 
     def _step(self) -> None:
         counters, settings = self._counters, self._settings
-        share = self._length.progress(counters.step, self._clock.spent, counters.origin)
+        spent = self._clock.spent
+        origin = counters.origin if counters.step else spent
+        share = self._length.progress(counters.step, spent, origin)
         self._rate = learning_rate(
             share,
             peak=settings.learning_rate * 0.5**counters.rollbacks,
@@ -476,7 +478,10 @@ class Trainer:
             seconds = min(seconds, counters.origin + self._length.steps * update)
         fitting = EVALUATION_SHARE * seconds / max(self._evaluation_time(), 1e-9)
         count = min(EVALUATIONS, max(1, int(fitting)))
-        return self._clock.spent >= counters.evaluated_seconds + seconds / count
+        interval = seconds / count
+        if self._clock.spent > seconds - interval / 2:
+            return False  # the last one is near
+        return self._clock.spent >= counters.evaluated_seconds + interval
 
     def _save_due(self) -> bool:
         every = self._settings.save_every

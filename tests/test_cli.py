@@ -194,6 +194,8 @@ def test_seed_text_may_be_longer_than_any_window():
         ("sample",),
         ("train", "tiny", "--for", "5 parsecs"),
         ("train", "tiny", "--for", "0s"),
+        ("train", "tiny", "--for", "5"),
+        ("train", "minerals", "--for", "5m", "--steps", "5"),
         ("train", "tiny", "--validation", "1.5"),
         ("train", "tiny", "--validation", "nan"),
         ("train", "tiny", "--units", "0"),
@@ -295,3 +297,13 @@ def test_a_writable_checkpoint_is_not_needed_to_sample():
     finally:
         for path in sorted(Path("checkpoints").rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_a_checkpoint_that_hides_a_bundled_one_says_so():
+    write_run(Path("checkpoints/sishi-jueju"), 1, characters=TEXT)
+    done = run("sample", "sishi-jueju", "--length", "3", "--seed", "1")
+    assert b"from checkpoints/sishi-jueju, not the bundled one" in done.stderr
+    assert run("sample", "harbour-plays", "--length", "3", "--seed", "1").stderr == b""
+    assert (
+        "checkpoints/sishi-jueju" in CliRunner().invoke(cli, ["info", "sishi-jueju"]).stdout
+    )

@@ -262,3 +262,30 @@ def test_nothing_private_is_written():
 )
 def test_format_seconds(seconds, written):
     assert format_seconds(seconds) == written
+
+
+def test_resume_with_another_file_names_both():
+    Path("other.txt").write_text(STORY * 90, encoding="utf-8")
+    job = started(prepare("story.txt", {"steps": 9}))
+    with pytest.raises(
+        SettingsError, match=r"learned from story\.txt and not from other\.txt"
+    ):
+        prepare("other.txt", resume=True, out=job.run.folder)
+
+
+def test_a_second_run_is_told_of_the_first():
+    prepare("story.txt", {"steps": 1})
+    notes = prepare("story.txt", {"steps": 1}).notes
+    assert any("checkpoints/story is taken" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("given", "end"),
+    [
+        ({"seconds": 90.0}, "--for 3m"),
+        ({"steps": 9}, "--steps 18"),
+        ({"epochs": 2}, "--epochs 4"),
+    ],
+)
+def test_the_command_for_a_longer_run_doubles_its_length(given, end):
+    assert prepare("story.txt", given).longer_command.endswith(end)

@@ -343,19 +343,20 @@ class FakeTime:
         return self.seconds
 
 
-@pytest.mark.parametrize("jump_at", [None, 50])
+@pytest.mark.parametrize("jump_at", [None, 100])
 def test_a_time_budget_is_kept_and_a_pause_costs_none_of_it(jump_at):
-    clock = Clock(now=FakeTime(0.4, jump_at=jump_at))
+    clock = Clock(now=FakeTime(0.2, jump_at=jump_at))
     training = Training(seconds=60.0, clock=clock).run()
     assert 57.0 <= clock.spent <= 60.0
     assert training.last.evaluated
     rates = [e.progress.learning_rate for e in training.of(Stepped)]
     peak = training.settings.learning_rate
     assert max(rates) == pytest.approx(peak, rel=0.05)
+    assert rates[0] < 0.1 * peak  # tracing is not part of the schedule
     assert rates[-1] < 0.1 * peak
     # A tenth of the time for evaluations, spread over all of it.
     times = [e.progress.seconds for e in training.of(CheckpointDue)]
-    assert 3 <= len(times) <= 20
+    assert 2 <= len(times) <= 20
     assert times[0] < 30
 
 

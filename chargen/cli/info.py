@@ -6,7 +6,7 @@ import click
 
 from chargen.checkpoint import Checkpoint
 from chargen.errors import printable
-from chargen.library import open_checkpoint
+from chargen.library import find_checkpoint, open_checkpoint
 from chargen.report import describe_loss
 
 CELL_NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
@@ -22,6 +22,7 @@ def info(checkpoint: str) -> None:
     chargen info checkpoints/novel/latest
     """
     found = open_checkpoint(checkpoint)
+    click.echo(printable(f"{'checkpoint':<12}{find_checkpoint(checkpoint)}"))
     for name, value in describe(found):
         click.echo(printable(f"{name:<12}{value}"))
 

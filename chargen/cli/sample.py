@@ -14,6 +14,7 @@ import click
 from chargen import generate, load
 from chargen.errors import printable
 from chargen.generate import DEFAULT_LENGTH, DEFAULT_TEMPERATURE, random_seed
+from chargen.library import find_checkpoint, hides_bundled
 from chargen.text import normalise_newlines
 
 
@@ -58,16 +59,17 @@ def sample(
     chargen sample sishi-jueju --length 100 --seed 1 > poems.txt
     """
     model = load(checkpoint)
-    if seed is None:
-        seed = random_seed()
-        if temperature > 0:
-            click.echo(f"seed {seed} (the same text again: --seed {seed})", err=True)
+    drawn = random_seed() if seed is None else seed
     try:
         characters = generate(
-            model, seed_text, length=length, temperature=temperature, seed=seed
+            model, seed_text, length=length, temperature=temperature, seed=drawn
         )
     except ValueError as error:  # a temperature that is not a number, say
         raise click.UsageError(str(error)) from error
+    if hides_bundled(checkpoint):
+        click.echo(f"from {find_checkpoint(checkpoint)}, not the bundled one", err=True)
+    if seed is None and temperature > 0 and length:
+        click.echo(f"seed {drawn} (the same text again: --seed {drawn})", err=True)
     try:
         _write(itertools.chain([normalise_newlines(seed_text)], characters))
     except OSError as error:

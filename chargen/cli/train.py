@@ -18,7 +18,7 @@ from click.core import ParameterSource
 
 from chargen.config import CELLS, WINDOWS, Settings
 from chargen.errors import Interrupted, printable
-from chargen.job import Job, format_seconds, prepare, start_tensorflow
+from chargen.job import LENGTHS, Job, format_seconds, prepare, start_tensorflow
 from chargen.report import describe_loss, verdict, xz_nats
 from chargen.signals import StopSignals
 
@@ -27,7 +27,7 @@ DEFAULTS = Settings()
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A duration such as 90s, 5m, 1h30m, or a plain number of seconds."""
+    """A duration such as 90s, 5m or 1h30m."""
 
     name = "duration"
 
@@ -38,16 +38,11 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         if isinstance(value, float | int):
             return float(value)
         number = r"(\d+(?:\.\d+)?)"
-        if re.fullmatch(number, value):
-            seconds = float(value)
-        else:
-            match = re.fullmatch(
-                rf"(?:{number}h)?(?:{number}m)?(?:{number}s)?", value.lower()
-            )
-            if not value or not match:
-                self.fail(f"{value!r} is no duration: write 90s, 5m or 1h30m", param, ctx)
-            parts = zip(match.groups(), (3600.0, 60.0, 1.0), strict=True)
-            seconds = sum(float(part) * unit for part, unit in parts if part)
+        match = re.fullmatch(rf"(?:{number}h)?(?:{number}m)?(?:{number}s)?", value.lower())
+        if not value or not match:
+            self.fail(f"{value!r} is no duration: write 90s, 5m or 1h30m", param, ctx)
+        parts = zip(match.groups(), (3600.0, 60.0, 1.0), strict=True)
+        seconds = sum(float(part) * unit for part, unit in parts if part)
         if seconds <= 0:
             self.fail("a duration must be above 0", param, ctx)
         return seconds
@@ -69,7 +64,7 @@ class Validation(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             self.fail(f"there is no file {value!r}, and it is no number", param, ctx)
         if not 0 <= fraction < 1:
-            self.fail(f"{value} is not in the range 0 ≤ x < 1", param, ctx)
+            self.fail(f"{value} is not in the range 0<=x<1", param, ctx)
         return fraction
 
 
@@ -178,6 +173,8 @@ def train(
         for name, value in settings.items()
         if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
+    if sum(name in given for name in LENGTHS) > 1:
+        raise click.UsageError("give one of --for, --epochs and --steps")
     with StopSignals() as stop:
         job = prepare(corpus, given, out=out, resume=resume, overwrite=overwrite)
         try:
@@ -200,6 +197,12 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
     say(f"run: {job.run.folder}")
     for note in job.notes:
         say(f"note: {note}")
+    corpus, size = job.corpus, len(job.corpus.vocabulary)
+    say(
+        f"{len(corpus.train):,} characters to learn from, {len(corpus.validation):,} to "
+        f"validate on, {size:,} different ones; "
+        f"{job.settings.model.parameters(size):,} parameters. Loading TensorFlow …"
+    )
     with tensorflow_silenced(verbose):
         start_tensorflow()
     program = invoked_as()
@@ -215,17 +218,12 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
             say(f"  {program} {job.resume_command}")
         raise
     if not trained:
-        say("nothing is left to do: the run has reached its length. To train on, give a")
-        say("greater one, counted from the run's start:")
-        say(f"  {program} {job.resume_command} --for {format_seconds(_longer(job))}")
+        say("nothing is left to do within the run's length. Lengths count from the run's")
+        say("start, and under --for loading TensorFlow counts too. To train on:")
+        say(f"  {program} {job.longer_command}")
         return
     for line in summary(job, program):
         say(line)
-
-
-def _longer(job: Job) -> float:
-    spent = job.checkpoint.seconds if job.checkpoint else 0.0
-    return float(max(60, round(2 * spent)))
 
 
 def summary(job: Job, program: str) -> Iterator[str]:
@@ -236,12 +234,14 @@ def summary(job: Job, program: str) -> Iterator[str]:
         scored = best.training["validation_characters"]
         xz = xz_nats(job.corpus) if scored == job.scorable else None
         if xz is not None:
-            yield f"(xz, once it has seen the training part: {xz:.4f} nats)"
+            yield f"(for the same text, xz needs {xz:.4f} nats after the training part)"
         yield verdict(job.run.log())
     elif best.train_loss is not None:
         yield f"training loss: {describe_loss(best.train_loss)}; no validation part"
     yield "to sample from it:"
     yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
+    yield "to train it for longer:"
+    yield f"  {program} {job.longer_command}"
     yield "to repeat this run:"
     yield f"  {program} {job.train_command}"
     yield f"run: {job.run.folder}"
@@ -265,6 +265,7 @@ def tensorflow_silenced(verbose: bool) -> Iterator[None]:
     descriptor itself is turned to a file.
     """
     if verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
         yield
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
