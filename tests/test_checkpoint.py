@@ -100,6 +100,7 @@ def test_other_files_in_the_folder_are_left_alone(step: Path) -> None:
     assert read(step).step == 1
 
 
+@pytest.mark.slow
 def test_every_unicode_scalar_value_fits(tmp_path: Path) -> None:
     codes = [*range(0xD800), *range(0xE000, 0x110000)]
     characters = "".join(map(chr, codes))

@@ -101,17 +101,9 @@ def assert_same_weights(one, other):
 slow = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    ("cell", "windows"),
-    [
-        ("lstm", "streams"),
-        ("gru", "streams"),
-        ("rnn", "shuffled"),
-        pytest.param("rnn", "streams", marks=slow),
-        pytest.param("lstm", "shuffled", marks=slow),
-        pytest.param("gru", "shuffled", marks=slow),
-    ],
-)
+@slow
+@pytest.mark.parametrize("windows", ["streams", "shuffled"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_every_cell_learns(cell, windows):
     training = Training(cell=cell, windows=windows, steps=120, learning_rate=0.02).run()
     first = training.of(Stepped)[0].progress.train
@@ -343,7 +335,7 @@ class FakeTime:
         return self.seconds
 
 
-@pytest.mark.parametrize("jump_at", [None, 100])
+@pytest.mark.parametrize("jump_at", [pytest.param(None, marks=slow), 100])
 def test_a_time_budget_is_kept_and_a_pause_costs_none_of_it(jump_at):
     clock = Clock(now=FakeTime(0.2, jump_at=jump_at))
     training = Training(seconds=60.0, clock=clock).run()
@@ -366,6 +358,7 @@ def test_a_budget_too_short_for_anything_still_trains_a_step():
     assert training.last.evaluated
 
 
+@slow
 def test_a_validation_part_too_long_for_the_budget_is_cut_and_said():
     training = Training(
         LINES * 400, validation=0.9, seconds=10.0, clock=Clock(now=FakeTime())
