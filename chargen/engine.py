@@ -38,8 +38,9 @@ class Engine:
         config: the model's shape.
         vocabulary: its V characters.
         weights: float32 arrays by name and shape as `config.weight_shapes(V)`.
-        start: the character that a text without a seed text starts from; it is not part
-            of the text. None: a newline if the vocabulary has one, else its first.
+        start: the character that a text without a seed text starts from, where the
+            vocabulary has no newline to start from; it is not part of the text. None:
+            the vocabulary's first.
 
     Raises:
         ValueError: a weight is missing, unknown, or of another shape.
@@ -59,8 +60,10 @@ class Engine:
             raise ValueError(f"weights must have the shapes {shapes}; got {found}")
         self.config = config
         self.vocabulary = vocabulary
-        if start is None:
-            start = "\n" if "\n" in vocabulary else vocabulary.characters[0]
+        if "\n" in vocabulary:
+            start = "\n"
+        elif start is None:
+            start = vocabulary.characters[0]
         self.start_id = int(vocabulary.encode(start)[0])
         gates = _gate_columns(config)
 
@@ -85,7 +88,7 @@ class Engine:
         """Return the engine of a checkpoint, which starts texts as its docs say."""
         vocabulary = checkpoint.vocabulary
         start = checkpoint.training.get("commonest_character")
-        if "\n" in vocabulary or not isinstance(start, str) or start not in vocabulary:
+        if not isinstance(start, str) or start not in vocabulary:
             start = None
         return cls(checkpoint.model, vocabulary, checkpoint.weights, start=start)
 

@@ -176,12 +176,6 @@ class Job:
         return f"{self.resume_command} {option(name)} {twice}"
 
     @property
-    def start(self) -> str | None:
-        """The character that texts without a seed text start from; None: a newline."""
-        corpus = self.corpus
-        return None if "\n" in corpus.vocabulary else corpus.commonest_character
-
-    @property
     def scorable(self) -> int:
         """How many characters of the validation part can be scored."""
         return len(self.corpus.validation) - (not len(self.corpus.context))

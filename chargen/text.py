@@ -71,7 +71,7 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         raise TextError(f"cannot read {printable(str(path))}: {reason}") from error
-    codec = _codec(encoding) if encoding is not None else _guess(data)
+    codec = _codec(encoding) if encoding is not None else _marked(data) or "utf-8"
     try:
         characters = data.decode(codec)
     except UnicodeDecodeError as error:
@@ -100,11 +100,12 @@ def _codec(encoding: str) -> str:
     return codec.name
 
 
-def _guess(data: bytes) -> str:
+def _marked(data: bytes) -> str | None:
+    """Return the encoding that a byte order mark says."""
     for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return encoding
-    return "utf-8"
+    return None
 
 
 def _decoding_failure(
@@ -125,9 +126,9 @@ def suggest_encoding(data: bytes) -> str | None:
     non-ASCII characters that are usual in texts of that encoding. UTF-8 with a few bad
     bytes is damaged, and gets no suggestion.
     """
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return encoding if _decodes(data, encoding) else None
+    marked = _marked(data)
+    if marked is not None:
+        return marked if _decodes(data, marked) else None
     tried = data.decode("utf-8", "replace")
     bad = tried.count("\ufffd")
     if len(_NOT_ASCII.findall(tried)) - bad > DAMAGED * bad:

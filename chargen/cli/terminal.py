@@ -83,7 +83,7 @@ class Terminal:
             self._job.settings.model,
             self._job.corpus.vocabulary,
             event.weights,
-            start=self._job.start,
+            start=self._job.corpus.commonest_character,
         )
         text = "".join(
             generate(
