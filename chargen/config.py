@@ -14,12 +14,16 @@ from typing import Any
 
 CELLS = ("rnn", "lstm", "gru")
 WINDOWS = ("streams", "shuffled")
+PRECISIONS = ("float32", "bfloat16")
+DEVICES = ("auto", "cpu", "gpu")
 
 # A reader allocates nothing for a model beyond these (docs/checkpoints.md).
 MAX_UNITS = 16_384
 MAX_LAYERS = 16
 MAX_EMBEDDING_SIZE = 16_384
 MAX_PARAMETERS = 500_000_000
+
+MAX_THREADS = 1024
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 STATES = {"rnn": 1, "lstm": 2, "gru": 1}
@@ -109,6 +113,35 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How a training step is computed; what it computes is the same, up to rounding.
+
+    Attributes:
+        precision: of the operands of matrix products, "float32" or "bfloat16". Sums,
+            states, gates, loss and weights are float32 whatever it is.
+        xla: whether XLA compiles the pieces of a step.
+        shards: parts that a batch is cut into, one a processor.
+        stock: whether Keras's own layers are used; the rest then has its default.
+    """
+
+    precision: str = "float32"
+    xla: bool = True
+    shards: int = 1
+    stock: bool = False
+
+    def __post_init__(self) -> None:
+        allowed = f"one of {', '.join(PRECISIONS)}"
+        require(self.precision in PRECISIONS, "precision", allowed, self.precision)
+        require_int("shards", self.shards, 1, MAX_THREADS)
+        for name in ("xla", "stock"):
+            value = getattr(self, name)
+            require(isinstance(value, bool), name, "true or false", value)
+
+
+STOCK = Plan(xla=False, stock=True)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that a training run can be told.
 
@@ -131,6 +164,11 @@ class Settings:
         save_every: seconds between checkpoints at the most.
         patience: evaluations without progress after which training stops; None: never.
         seed: of the initial weights, the data order and dropout.
+        precision: of the operands of matrix products: "float32", "bfloat16", or "auto":
+            bfloat16 where the CPU multiplies it.
+        threads: processors to use; None: all that this process may use.
+        device: "cpu", "gpu", or "auto": a GPU where TensorFlow finds one.
+        stock: train with Keras's own layers.
     """
 
     cell: str = "lstm"
@@ -155,6 +193,10 @@ class Settings:
     save_every: float = 600.0
     patience: int | None = None
     seed: int = 0
+    precision: str = "auto"
+    threads: int | None = None
+    device: str = "auto"
+    stock: bool = False
 
     def __post_init__(self) -> None:
         _ = self.model  # checks its part
@@ -181,6 +223,14 @@ class Settings:
             if getattr(self, name) is not None:
                 require_int(name, getattr(self, name), 1)
         require_int("seed", self.seed, 0, 2**63 - 1)
+        for name, allowed in (("precision", ("auto", *PRECISIONS)), ("device", DEVICES)):
+            value = getattr(self, name)
+            require(value in allowed, name, f"one of {', '.join(allowed)}", value)
+        if self.threads is not None:
+            require_int("threads", self.threads, 1, MAX_THREADS)
+        require(isinstance(self.stock, bool), "stock", "true or false", self.stock)
+        if self.stock and self.precision == "bfloat16":
+            raise ValueError("`stock` layers compute in float32: leave out `precision`")
 
     @property
     def model(self) -> ModelConfig:

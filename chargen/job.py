@@ -19,25 +19,28 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import chargen
 from chargen.checkpoint import Checkpoint
 from chargen.clock import Clock
-from chargen.config import DEFAULT_SECONDS, Settings
+from chargen.config import DEFAULT_SECONDS, Plan, Settings
 from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split
 from chargen.errors import SettingsError, TextError, TrainingError, printable
-from chargen.events import Listener
+from chargen.events import Listener, Note
 from chargen.library import RUNS, find_corpus, run_to_resume, take_folder
 from chargen.listeners import CheckpointWriter, LogWriter
 from chargen.run import Run
 from chargen.schedule import total_steps, useful_steps
 from chargen.text import Text, read_text
 
+if TYPE_CHECKING:
+    from chargen.runtime import Runtime
+
 LENGTHS = ("seconds", "epochs", "steps")
-CHANGEABLE = (*LENGTHS, "eval_every", "save_every", "patience")
+CHANGEABLE = (*LENGTHS, "eval_every", "save_every", "patience", "threads")
 """Settings that a resumed run may be given anew."""
 
 FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100 uses them
@@ -111,15 +114,29 @@ class Job:
         stop: Callable[[], int | None],
         started: float,
     ) -> bool:
-        start_tensorflow()
-        from chargen.trainer import Trainer, cores
+        runtime = start_tensorflow(self.settings)
+        from chargen.trainer import Trainer
 
+        notes = list(runtime.notes)
+        plan = self._plan_before(runtime)
+        if plan is None:
+            from chargen.runtime import choose_plan
+
+            checking = time.perf_counter()
+            plan, more = choose_plan(self.settings, runtime)
+            started += time.perf_counter() - checking  # not a part of the run
+            notes += more
+        self.settings = replace(self.settings, precision=plan.precision, stock=plan.stock)
+        for note in notes:
+            for listener in listeners:
+                listener(Note(note))
         log = LogWriter(self.run)
         writer = CheckpointWriter(
             self.run,
             self.settings,
             self.corpus,
-            threads=cores(),
+            plan=plan,
+            threads=runtime.threads,
             written=self._published,
         )
         trainer = Trainer(
@@ -132,6 +149,7 @@ class Job:
                 spent=self.checkpoint.seconds if self.checkpoint else 0.0,
             ),
             stop=stop,
+            plan=plan,
             resume=self.checkpoint,
         )
         if self.checkpoint is not None and trainer.nothing_left():
@@ -141,6 +159,19 @@ class Job:
         log.begin(trainer.progress.step, trainer.progress.share, evaluated)
         trainer.run()
         return True
+
+    def _plan_before(self, runtime: Runtime) -> Plan | None:
+        """Return how the run that is resumed was computed; None: it is free to choose.
+
+        The same plan gives the same weights, however many processors there are now.
+        """
+        if self.checkpoint is None or runtime.gpu:
+            return None
+        training: Mapping[str, Any] = self.checkpoint.training
+        try:
+            return Plan(**{f.name: training[f.name] for f in fields(Plan)})
+        except (KeyError, ValueError):
+            return None
 
     @property
     def train_command(self) -> str:
@@ -153,6 +184,8 @@ class Job:
             del values["stride"]
         if self.validation_name is not None:
             values["validation"] = self.validation_name
+        if values.pop("stock"):
+            words.append("--stock")
         for name, value in values.items():
             words += [option(name), format_value(name, value)]
         return shlex.join(words)
@@ -453,20 +486,21 @@ def format_seconds(seconds: float) -> str:
     return "".join(f"{value}{unit}" for value, unit in parts if value) or "0s"
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(settings: Settings) -> Runtime:
     """Import TensorFlow and let it set itself up, which takes seconds.
 
     Raises:
-        TrainingError: there is none; the message says what to do.
+        TrainingError: there is none, or no GPU where one is asked for; the message says
+            what to do.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from chargen.trainer import prepare_tensorflow
+        from chargen.runtime import prepare_tensorflow
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
             raise
         raise TrainingError(_missing_tensorflow()) from error
-    prepare_tensorflow()
+    return prepare_tensorflow(settings)
 
 
 def _missing_tensorflow() -> str:

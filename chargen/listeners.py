@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
 
 import chargen
 from chargen.checkpoint import TEXT_POLICY, Checkpoint
-from chargen.config import Settings
+from chargen.config import Plan, Settings
 from chargen.corpus import Corpus
 from chargen.events import CheckpointDue, Event, RolledBack, Stepped
 from chargen.run import Run
@@ -81,6 +82,7 @@ class CheckpointWriter:
         run: where to.
         settings: of the run, resolved.
         corpus: what it learns from.
+        plan: how steps are computed.
         threads: how many processors it uses.
         written: called after each checkpoint.
     """
@@ -91,6 +93,7 @@ class CheckpointWriter:
         settings: Settings,
         corpus: Corpus,
         *,
+        plan: Plan,
         threads: int,
         written: Callable[[], None],
     ) -> None:
@@ -101,9 +104,8 @@ class CheckpointWriter:
         model = settings.model.to_dict()
         self._training = {
             **{k: v for k, v in settings.to_dict().items() if k not in model},
-            "precision": "float32",
+            **dataclasses.asdict(plan),
             "threads": threads,
-            "shards": 1,
             "commonest_character": corpus.commonest_character,
         }
 

@@ -16,25 +16,35 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from chargen import recurrent
 from chargen.config import STATES, ModelConfig
 
 EMBEDDING_DEVIATION = 0.3
 """Of the initial embedding: with Keras's 0.05 the first passes learn next to nothing."""
 
-LAYERS = {
+LAYERS: dict[str, type[keras.Layer]] = {
+    "rnn": recurrent.SimpleRNN,
+    "lstm": recurrent.LSTM,
+    "gru": recurrent.GRU,
+}
+STOCK_LAYERS = {
     "rnn": keras.layers.SimpleRNN,
     "lstm": keras.layers.LSTM,
     "gru": keras.layers.GRU,
 }
 
 
-def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> keras.Model:
+def build_model(
+    config: ModelConfig, vocabulary_size: int, *, seed: int, stock: bool = False
+) -> keras.Model:
     """Build Embedding → (RNN → dropout) × layers → Dense with explicit states.
 
     Args:
         config: the model's shape.
         vocabulary_size: V.
         seed: of the initial weights.
+        stock: whether the recurrent layers are Keras's own instead of `recurrent`'s,
+            which have the same weights and results.
 
     Returns:
         A functional model [ids (B, T), *states] → [logits (B, T, V), *new states]. The
@@ -59,7 +69,7 @@ def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> kera
     )(ids)
     new_states = []
     for i in range(config.layers):
-        layer = LAYERS[config.cell](
+        layer = (STOCK_LAYERS if stock else LAYERS)[config.cell](
             config.units,
             kernel_initializer=initial(keras.initializers.GlorotUniform),
             recurrent_initializer=initial(keras.initializers.Orthogonal),

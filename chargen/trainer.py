@@ -12,18 +12,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from chargen.checkpoint import Arrays, Checkpoint
 from chargen.clock import Clock
-from chargen.config import STATES, Settings
+from chargen.config import STATES, Plan, Settings
 from chargen.corpus import WARM_UP, Batches, Corpus, ScoredStreams, scored_streams
 from chargen.errors import Interrupted, TrainingError
 from chargen.events import (
@@ -37,37 +35,15 @@ from chargen.events import (
 )
 from chargen.model import build_model, get_weights, set_weights
 from chargen.schedule import Length, learning_rate, total_steps, useful_steps
+from chargen.update import Update
 
-BETA_2 = 0.99
 SMOOTHING = 0.98  # of the training loss that is shown and logged
 FIRST_SAVE = 45.0  # seconds of a run before its first checkpoint, at the most
 EVALUATIONS = 20  # in a run, unless `eval_every` is given
 LEAST_EVAL_EVERY = 10
-EVALUATION_SHARE = 0.1  # of the time, for all evaluations together
+EVALUATION_SHARE = 0.05  # of the time, for all evaluations together
 EVALUATION_WINDOW = 64  # characters a call: a stop is obeyed between two calls
 MOST_ROLLBACKS = 2
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def prepare_tensorflow() -> None:
-    """Set TensorFlow's thread pools, before its first operation.
-
-    Single-threaded kernels, run side by side on all cores: a recurrent step's products
-    are too small to be worth cutting up (benchmarks/RESULTS.md has the figures). A
-    program that has used TensorFlow before keeps its own pools.
-    """
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(cores())
-    except RuntimeError:  # TensorFlow has started already
-        return
-    tf.zeros(())  # the first operation sets the runtime up
 
 
 @dataclass
@@ -133,6 +109,7 @@ class Trainer:
         listeners: called with every event, in this order.
         clock: counts the run's time.
         stop: returns the number of a signal that asked for a stop, or None.
+        plan: how a step is computed.
         resume: the checkpoint to go on from, read with its resume part.
     """
 
@@ -145,6 +122,7 @@ class Trainer:
         listeners: Sequence[Listener],
         clock: Clock,
         stop: Callable[[], int | None] = lambda: None,
+        plan: Plan,
         resume: Checkpoint | None = None,
     ) -> None:
         self._settings = settings
@@ -162,23 +140,11 @@ class Trainer:
 
         config = settings.model
         self._config = config
-        self._model = build_model(config, len(corpus.vocabulary), seed=settings.seed)
-        self._optimizer = keras.optimizers.AdamW(
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            beta_2=BETA_2,
-            global_clipnorm=settings.clip_norm or None,
+        self._model = build_model(
+            config, len(corpus.vocabulary), seed=settings.seed, stock=plan.stock
         )
-        self._optimizer.exclude_from_weight_decay(var_names=["bias"])
-        self._optimizer.build(self._model.trainable_variables)
+        self._update = Update(self._model, settings, plan)
         self._states = self._zero_states(batches.batch_size)
-        self._update = tf.function(self._update_eagerly, autograph=False)
-        ids = tf.TensorSpec((None, None), tf.int32)
-        state = tf.TensorSpec((None, config.units), tf.float32)
-        signature = [ids, ids, [state] * len(self._states)]
-        self._score = tf.function(
-            self._score_eagerly, input_signature=signature, autograph=False
-        )
         self._validation: ScoredStreams | None = None
         if corpus.validation.size:
             self._validation = scored_streams(corpus.validation, corpus.context)
@@ -252,9 +218,9 @@ class Trainer:
         )
         inputs, targets, fresh = self._batches.batch(counters.step)
         states = self._zero_states(len(inputs)) if fresh else self._states
-        key = tf.constant([settings.seed % 2**31, counters.step], tf.int64)
+        key = tf.constant([settings.seed % 2**31, counters.step % 2**31], tf.int32)
         rate = tf.constant(self._rate, tf.float32)
-        loss_tensor, self._states = self._update(inputs, targets, states, rate, key)
+        loss_tensor, self._states = self._update.train(inputs, targets, states, rate, key)
         loss = float(loss_tensor)
         self._clock.lap("step")
         if not math.isfinite(loss):
@@ -275,48 +241,23 @@ class Trainer:
             )
         self._emit(Stepped(self._progress()))
 
-    def _update_eagerly(
-        self,
-        inputs: tf.Tensor,
-        targets: tf.Tensor,
-        states: list[tf.Tensor],
-        rate: tf.Tensor,
-        key: tf.Tensor,
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """One update: (B, T) inputs and targets, states → mean loss, new states."""
-        for place, layer in enumerate(self._model.layers):
-            if isinstance(layer, keras.layers.Dropout):
-                generator = tf.stack([key[0] + (place << 32), key[1]])
-                layer.seed_generator.state.assign(generator)
-        variables = self._model.trainable_variables
-        with tf.GradientTape() as tape:
-            logits, *states = self._model([inputs, *states], training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, variables)
-        self._optimizer.learning_rate.assign(rate)
-        # The embedding's gradient comes as slices; clipping wants it whole.
-        self._optimizer.apply([tf.convert_to_tensor(g) for g in gradients])
-        return loss, states
-
-    def _score_eagerly(
-        self, inputs: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Score (S, L) inputs and targets: the loss of each target, new states."""
-        logits, *states = self._model([inputs, *states], training=False)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits), states
-
     def _validation_loss(self, streams: ScoredStreams, *, lap: str = "evaluation") -> float:
         """Return the mean loss over the scored targets, state carried."""
         states = self._zero_states(len(streams.inputs))
         total = 0.0
-        for start in range(0, streams.inputs.shape[1], EVALUATION_WINDOW):
+        length = streams.inputs.shape[1]
+        window = min(EVALUATION_WINDOW, length)
+        for start in range(0, length, window):
             self._check_stop()
-            part = np.s_[:, start : start + EVALUATION_WINDOW]
-            losses, states = self._score(
-                streams.inputs[part], streams.targets[part], states
+            part = np.s_[:, start : start + window]
+            # All windows have one length: another one would be compiled anew.
+            missing = max(0, start + window - length)
+            inputs, targets, scored = (
+                np.pad(x[part], ((0, 0), (0, missing)))
+                for x in (streams.inputs, streams.targets, streams.scored)
             )
-            total += float(losses.numpy()[streams.scored[part]].sum(dtype=np.float64))
+            losses, states = self._update.score(inputs, targets, states)
+            total += float(losses.numpy()[scored].sum(dtype=np.float64))
             self._clock.lap(lap)
         return total / max(1, streams.characters)
 
@@ -387,7 +328,7 @@ class Trainer:
     ) -> CheckpointDue:
         self._counters.seconds = self._clock.spent
         resume = self._counters.to_arrays()
-        for i, variable in enumerate(self._optimizer.variables):
+        for i, variable in enumerate(self._update.optimizer_variables):
             resume[f"optimizer.{i}"] = np.array(variable.numpy())
         for i, state in enumerate(self._states):
             resume[f"state.{i}"] = np.array(state.numpy())
@@ -411,7 +352,7 @@ class Trainer:
             **{k: v.shape for k, v in Counters().to_arrays().items()},
             **{
                 f"optimizer.{i}": tuple(variable.shape)
-                for i, variable in enumerate(self._optimizer.variables)
+                for i, variable in enumerate(self._update.optimizer_variables)
             },
             **{f"state.{i}": tuple(s.shape) for i, s in enumerate(self._states)},
         }
@@ -422,7 +363,7 @@ class Trainer:
                 "from"
             )
         set_weights(self._model, self._config, weights)
-        for i, variable in enumerate(self._optimizer.variables):
+        for i, variable in enumerate(self._update.optimizer_variables):
             variable.assign(resume[f"optimizer.{i}"])
         self._states = [tf.constant(resume[f"state.{i}"]) for i in range(len(self._states))]
         self._counters = Counters.from_arrays(resume)

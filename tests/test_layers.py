@@ -31,6 +31,7 @@ LAYERS: dict[str, set[str]] = {
     "clock": set(),
     "signals": set(),
     "schedule": {"config"},
+    "hardware": set(),
     # 1: files and characters
     "files": BOTTOM,
     "text": BOTTOM,
@@ -44,11 +45,16 @@ LAYERS: dict[str, set[str]] = {
     "library": {*FILES, "run"},
     "events": {*BOTTOM, "checkpoint"},
     "engine": FILES,
-    "model": FILES,
+    "products": {"config"},
+    "recurrent": {"config", "products"},
+    "stack": {"config", "products", "recurrent"},
+    "model": {*FILES, "recurrent"},
+    "update": {"config", "products", "stack"},
     # 4
     "generate": {*FILES, "sampling", "engine"},
     "evaluate": {*FILES, "engine"},
-    "trainer": {*FILES, "clock", "schedule", "events", "model"},
+    "runtime": {*BOTTOM, *("files", "hardware", "model", "stack", "chargen")},
+    "trainer": {*FILES, *("clock", "schedule", "events", "model", "update")},
     "listeners": {*FILES, "run", "events", "chargen"},
     "report": {*FILES, "evaluate"},
     # 5

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from chargen.config import CELLS, WINDOWS, Settings
+from chargen.config import CELLS, DEVICES, PRECISIONS, WINDOWS, Settings
 from chargen.errors import Interrupted, printable
 from chargen.job import LENGTHS, Job, format_seconds, prepare, start_tensorflow
 from chargen.report import describe_loss, verdict, xz_nats
@@ -145,6 +145,14 @@ COUNT = click.IntRange(min=1)
     "Stop after so many evaluations without progress.  [default: never]",
 )
 @setting("seed", click.IntRange(min=0), "Of the weights, the data order and dropout.")
+@setting(
+    "precision",
+    click.Choice(("auto", *PRECISIONS)),
+    "Of the operands of matrix products; auto: bfloat16 where the CPU multiplies it.",
+)
+@setting("threads", COUNT, "Processors to use.  [default: all]")
+@setting("device", click.Choice(DEVICES), "Where to train; auto: a GPU if there is one.")
+@click.option("--stock", is_flag=True, help="Train with Keras's own layers, slower.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--verbose", is_flag=True, help="Show TensorFlow's own messages.")
 @click.pass_context
@@ -204,7 +212,7 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
         f"{job.settings.model.parameters(size):,} parameters. Loading TensorFlow …"
     )
     with tensorflow_silenced(verbose):
-        start_tensorflow()
+        start_tensorflow(job.settings)
     program = invoked_as()
     terminal = Terminal(job, Console(stderr=True, quiet=quiet, highlight=False))
     try:

@@ -1,0 +1,147 @@
+"""Matrix products of a training step: operands of either precision, gradients by hand.
+
+One of the modules that import TensorFlow. Sequences are time-major, (T, B, ·), so that a
+time step is one contiguous slice. Operands may be rounded to bfloat16; sums, results and
+everything that is not an operand stay float32.
+
+Each function is compiled by XLA on its own. One program for a whole training step would be
+slower: XLA then runs small pieces of it on a thread pool that all shards share, and picks
+layouts in which the fast bfloat16 kernels do not apply (benchmarks/RESULTS.md).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from chargen.config import Plan
+
+
+@functools.cache
+def compiled(function: Callable[..., Any], xla: bool) -> Callable[..., Any]:
+    """Return the function as a graph function, traced anew for every shape."""
+    return tf.function(function, jit_compile=xla, autograph=False)
+
+
+def flat(x: tf.Tensor) -> tf.Tensor:
+    """Return (T, B, D) as (T · B, D)."""
+    return tf.reshape(x, (-1, x.shape[-1]))
+
+
+def operand(x: tf.Tensor, precision: str) -> tf.Tensor:
+    """Return a tensor as an operand of a product."""
+    return tf.cast(x, tf.bfloat16) if precision == "bfloat16" else x
+
+
+def product(
+    a: tf.Tensor, b: tf.Tensor, *, xla: bool, transpose_b: bool = False
+) -> tf.Tensor:
+    """Return a (M, K) times b (K, N), float32, of operands of one precision.
+
+    With `transpose_b`, b is (N, K).
+    """
+    if a.dtype == tf.float32:
+        return tf.matmul(a, b, transpose_b=transpose_b)
+    if xla:  # sums and result in float32; no kernel outside XLA does that
+        return tf.raw_ops.BatchMatMulV3(x=a, y=b, Tout=tf.float32, adj_y=transpose_b)
+    return tf.cast(tf.matmul(a, b, transpose_b=transpose_b), tf.float32)
+
+
+def _dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan) -> tf.Tensor:
+    a, b = operand(flat(x), plan.precision), operand(kernel, plan.precision)
+    return tf.reshape(product(a, b, xla=plan.xla) + bias, [*x.shape[:-1], b.shape[-1]])
+
+
+def _input_gradient(dy: tf.Tensor, kernel: tf.Tensor, plan: Plan) -> tf.Tensor:
+    a, b = operand(flat(dy), plan.precision), operand(kernel, plan.precision)
+    dx = product(a, b, xla=plan.xla, transpose_b=True)
+    return tf.reshape(dx, [*dy.shape[:-1], b.shape[0]])
+
+
+def _kernel_gradient(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    dy = flat(dy)
+    return tf.matmul(flat(x), dy, transpose_a=True), tf.reduce_sum(dy, 0)
+
+
+def _rounded(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    dy = flat(dy)
+    x = tf.transpose(tf.cast(flat(x), tf.bfloat16))
+    return x, tf.cast(dy, tf.bfloat16), tf.reduce_sum(dy, 0)
+
+
+def _rounded_product(x: tf.Tensor, dy: tf.Tensor, xla: bool) -> tf.Tensor:
+    return product(x, dy, xla=xla)
+
+
+def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the gradients of kernel (D, N) and bias (N,) of a dense layer.
+
+    Args:
+        x: (T, B, D), what went in.
+        dy: (T, B, N), the gradient of what came out.
+        plan: how to compute it.
+    """
+    if plan.precision == "float32":
+        return compiled(_kernel_gradient, plan.xla)(x, dy)
+    # Two programs: within one, XLA would not transpose x but read it by columns, and
+    # fall back to float32.
+    x, dy, bias = compiled(_rounded, plan.xla)(x, dy)
+    return compiled(_rounded_product, plan.xla)(x, dy, plan.xla), bias
+
+
+def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan) -> tf.Tensor:
+    """Return x (T, B, D) times kernel (D, N) plus bias (N,): (T, B, N)."""
+
+    @tf.custom_gradient
+    def call(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
+        def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            dx = compiled(_input_gradient, plan.xla)(dy, kernel, plan)
+            return (dx, *kernel_gradient(x, dy, plan))
+
+        return compiled(_dense, plan.xla)(x, kernel, bias, plan), gradient
+
+    return call(x, kernel, bias)
+
+
+def _embedded(
+    ids: tf.Tensor, embedding: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
+) -> tf.Tensor:
+    return tf.gather(tf.matmul(embedding, kernel) + bias, ids)
+
+
+def _embedded_gradient(
+    dy: tf.Tensor, ids: tf.Tensor, embedding: tf.Tensor, kernel: tf.Tensor, plan: Plan
+) -> tuple[tf.Tensor, ...]:
+    # The sum over equal characters, as a product.
+    dtype = tf.bfloat16 if plan.precision == "bfloat16" else tf.float32
+    one_hot = tf.one_hot(tf.reshape(ids, [-1]), embedding.shape[0], axis=0, dtype=dtype)
+    table = product(one_hot, operand(flat(dy), plan.precision), xla=plan.xla)
+    return (
+        tf.matmul(table, kernel, transpose_b=True),
+        tf.matmul(embedding, table, transpose_a=True),
+        tf.reduce_sum(table, 0),
+    )
+
+
+def embedded_dense(
+    ids: tf.Tensor, embedding: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan
+) -> tf.Tensor:
+    """Return the rows `ids` (T, B) of embedding (V, E), times kernel (E, N), plus bias.
+
+    Where the batch has more characters than the vocabulary, rows are taken from the
+    product of embedding and kernel, and no row is multiplied twice.
+    """
+    if embedding.shape[0] > ids.shape[0] * ids.shape[1]:
+        return dense(tf.gather(embedding, ids), kernel, bias, plan)
+
+    @tf.custom_gradient
+    def call(embedding: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
+        def gradient(dy: tf.Tensor) -> Any:
+            return compiled(_embedded_gradient, plan.xla)(dy, ids, embedding, kernel, plan)
+
+        return compiled(_embedded, plan.xla)(ids, embedding, kernel, bias), gradient
+
+    return call(embedding, kernel, bias)

@@ -1,0 +1,171 @@
+"""The whole model from ids to the loss, as fast as a CPU runs it, and its gradients.
+
+One of the modules that import TensorFlow. It computes what `model.build_model`'s Keras
+model computes, on the same weights: the embedding is folded into the first layer's input
+product, and the batch is cut into shards whose time loops run side by side, each on one
+processor. `recurrent` and `products` hold the pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from chargen.config import STATES, Plan
+from chargen.products import compiled, dense, embedded_dense
+from chargen.recurrent import biases, recur
+
+Tensors = list[tf.Tensor]
+
+
+def logits(
+    weights: Sequence[tf.Tensor],
+    ids: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    cell: str,
+    plan: Plan,
+    *,
+    dropout: float = 0.0,
+    key: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, Tensors]:
+    """Run the model over time-major ids.
+
+    Args:
+        weights: in the order of `config.ModelConfig.weight_shapes`.
+        ids: (T, B) int32.
+        states: (B, H) each, layer by layer; for LSTM h before c.
+        cell: "rnn", "lstm" or "gru".
+        plan: how to compute it; `shards` is not looked at.
+        dropout: share of each layer's output that is dropped.
+        key: (2,) int32, of the dropout masks; needed if anything is dropped.
+
+    Returns:
+        Logits (T, B, V) and the states after the last time step.
+    """
+    embedding, *layers, kernel, bias = weights
+    count = STATES[cell]
+    after: Tensors = []
+    x = ids
+    for i in range(len(layers) // 3):
+        inputs_kernel, recurrent_kernel, both = layers[3 * i : 3 * i + 3]
+        inputs_bias, recurrent_bias = biases(both, cell)
+        if i:
+            zx = dense(x, inputs_kernel, inputs_bias, plan)
+        else:
+            zx = embedded_dense(ids, embedding, inputs_kernel, inputs_bias, plan)
+        before = list(states[count * i : count * (i + 1)])
+        x, new = recur(zx, recurrent_kernel, recurrent_bias, before, cell, plan)
+        after += new
+        if dropout and key is not None:
+            x = _dropped(x, dropout, tf.stack([key[0] + (i << 24), key[1]]), plan)
+    return dense(x, kernel, bias, plan), after
+
+
+def _mask(x: tf.Tensor, rate: float, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    bits = tf.random.stateless_uniform(
+        x.shape, key, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
+    kept = bits >= tf.constant(int(rate * 2**32), tf.uint32)
+    mask = tf.where(kept, tf.constant(1 / (1 - rate), tf.float32), 0.0)
+    return x * mask, mask
+
+
+def _times(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    return x * mask
+
+
+def _dropped(x: tf.Tensor, rate: float, key: tf.Tensor, plan: Plan) -> tf.Tensor:
+    """Return x with each element dropped, or scaled by 1 / (1 - rate)."""
+
+    @tf.custom_gradient
+    def call(x: tf.Tensor) -> Any:
+        y, mask = compiled(_mask, plan.xla)(x, rate, key)
+        return y, lambda dy: compiled(_times, plan.xla)(dy, mask)
+
+    return call(x)
+
+
+def _nats(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+
+
+def _nats_gradient(dy: tf.Tensor, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    one_hot = tf.one_hot(targets, logits.shape[-1])
+    return (tf.nn.softmax(logits) - one_hot) * dy[..., None]
+
+
+def nats(logits: tf.Tensor, targets: tf.Tensor, plan: Plan) -> tf.Tensor:
+    """Return the cross-entropy (T, B), in nats, of logits (T, B, V) and ids (T, B)."""
+
+    @tf.custom_gradient
+    def call(logits: tf.Tensor) -> Any:
+        losses = compiled(_nats, plan.xla)(logits, targets)
+        return losses, lambda dy: compiled(_nats_gradient, plan.xla)(dy, logits, targets)
+
+    return call(logits)
+
+
+def shards(
+    inputs: tf.Tensor, targets: tf.Tensor, states: Sequence[tf.Tensor], plan: Plan
+) -> list[tuple[tf.Tensor, tf.Tensor, Tensors]]:
+    """Cut a batch (B, T) and its states into parts of about one size."""
+    batch = inputs.shape[0]
+    count = min(plan.shards, batch)
+    sizes = [batch // count + (k < batch % count) for k in range(count)]
+    cut_states = zip(*[tf.split(state, sizes) for state in states], strict=True)
+    parts = zip(tf.split(inputs, sizes), tf.split(targets, sizes), cut_states, strict=True)
+    return [(part, part_targets, list(s)) for part, part_targets, s in parts]
+
+
+def joined(states: Sequence[Tensors]) -> Tensors:
+    """Return the states of the parts as those of the whole batch."""
+    return [tf.concat(parts, 0) for parts in zip(*states, strict=True)]
+
+
+def loss_and_gradients(
+    weights: Sequence[tf.Tensor],
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    cell: str,
+    plan: Plan,
+    *,
+    dropout: float = 0.0,
+    key: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, list[Tensors], Tensors]:
+    """Return the mean loss, its gradients by shard, and the new states.
+
+    Args:
+        weights: in the order of `config.ModelConfig.weight_shapes`.
+        inputs, targets: (B, T) int32.
+        states, cell, plan, dropout, key: as for `logits`.
+
+    Returns:
+        The mean loss of the batch in nats; for each shard a list of gradients in the
+        order of the weights, which together sum to the gradient; the new states.
+    """
+    characters = inputs.shape[0] * inputs.shape[1]
+    weights = [tf.convert_to_tensor(weight) for weight in weights]
+    losses, gradients, after = [], [], []
+    parts = shards(inputs, targets, states, plan)
+    for k, (part, part_targets, part_states) in enumerate(parts):
+        part_key = None if key is None else tf.stack([key[0] + (k << 16), key[1]])
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            part_logits, new = logits(
+                weights,
+                tf.transpose(part),
+                part_states,
+                cell,
+                plan,
+                dropout=dropout,
+                key=part_key,
+            )
+            each = nats(part_logits, tf.transpose(part_targets), plan)
+            loss = tf.reduce_sum(each) / characters
+        losses.append(loss)
+        gradients.append([tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)])
+        after.append(new)
+    return tf.add_n(losses), gradients, joined(after)

@@ -1,0 +1,171 @@
+"""One update of a model: gradients, clipping, AdamW.
+
+One of the modules that import TensorFlow. The optimizer is Keras's, one for each half of
+the weights: the two run side by side, each compiled into one program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import keras
+import tensorflow as tf
+
+from chargen.config import Plan, Settings
+from chargen.products import compiled
+from chargen.stack import (
+    Tensors,
+    joined,
+    logits,
+    loss_and_gradients,
+    nats,
+    shards,
+)
+
+BETA_2 = 0.99
+
+
+class Update:
+    """The compiled functions that train and score a model's weights.
+
+    Args:
+        model: as `model.build_model` returns it.
+        settings: of the run.
+        plan: how to compute it.
+    """
+
+    def __init__(self, model: keras.Model, settings: Settings, plan: Plan) -> None:
+        self._model = model
+        self._variables = model.trainable_variables
+        self._settings = settings
+        self._plan = plan
+        self._halves = _halves(self._variables)
+        self._optimizers = [self._optimizer(half) for half in self._halves]
+        self._apply = [
+            tf.function(self._applier(k), jit_compile=plan.xla, autograph=False)
+            for k in range(len(self._halves))
+        ]
+        self.train = tf.function(self._train, autograph=False)
+        self.score = tf.function(self._score, autograph=False)
+
+    @property
+    def optimizer_variables(self) -> list[keras.Variable]:
+        """What the optimizer remembers."""
+        return [v for optimizer in self._optimizers for v in optimizer.variables]
+
+    def _optimizer(self, half: list[int]) -> keras.optimizers.Optimizer:
+        settings = self._settings
+        optimizer = keras.optimizers.AdamW(
+            settings.learning_rate, weight_decay=settings.weight_decay, beta_2=BETA_2
+        )
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        optimizer.build([self._variables[i] for i in half])
+        return optimizer
+
+    def _train(
+        self,
+        inputs: tf.Tensor,
+        targets: tf.Tensor,
+        states: Tensors,
+        rate: tf.Tensor,
+        key: tf.Tensor,
+    ) -> tuple[tf.Tensor, Tensors]:
+        """Update the weights once.
+
+        Args:
+            inputs, targets: (B, T) int32.
+            states: (B, H) each.
+            rate: scalar float32, the learning rate.
+            key: (2,) int32, of the dropout masks.
+
+        Returns:
+            The mean loss before the update, in nats, and the new states.
+        """
+        if self._plan.stock:
+            loss, gradients, states = self._stock_gradients(inputs, targets, states, key)
+        else:
+            loss, gradients, states = loss_and_gradients(
+                self._variables,
+                inputs,
+                targets,
+                states,
+                self._settings.cell,
+                self._plan,
+                dropout=self._settings.dropout,
+                key=key,
+            )
+        halves = [
+            [[shard[i] for i in half] for shard in gradients] for half in self._halves
+        ]
+        scale, clip_norm = tf.ones(()), self._settings.clip_norm
+        if clip_norm:
+            squared = [compiled(_squared_norm, self._plan.xla)(half) for half in halves]
+            scale = clip_norm / tf.maximum(tf.sqrt(tf.add_n(squared)), clip_norm)
+        for half, apply in zip(halves, self._apply, strict=True):
+            apply(half, scale, rate)
+        return loss, states
+
+    def _stock_gradients(
+        self, inputs: tf.Tensor, targets: tf.Tensor, states: Tensors, key: tf.Tensor
+    ) -> tuple[tf.Tensor, list[Tensors], Tensors]:
+        """Compute what `stack.loss_and_gradients` computes, with Keras's own layers."""
+        for place, layer in enumerate(self._model.layers):
+            if isinstance(layer, keras.layers.Dropout):
+                mask_key = tf.cast(tf.stack([key[0] + (place << 24), key[1]]), tf.int64)
+                layer.seed_generator.state.assign(mask_key)
+        with tf.GradientTape() as tape:
+            logits, *states = self._model([inputs, *states], training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(losses)
+        gradients = tape.gradient(loss, self._variables)
+        # The embedding's gradient comes as slices; clipping wants it whole.
+        return loss, [[tf.convert_to_tensor(g) for g in gradients]], states
+
+    def _applier(self, k: int) -> Callable[..., None]:
+        optimizer, half = self._optimizers[k], self._halves[k]
+        variables = [self._variables[i] for i in half]
+
+        def apply(gradients: list[Tensors], scale: tf.Tensor, rate: tf.Tensor) -> None:
+            optimizer.learning_rate.assign(rate)
+            summed = [
+                tf.add_n(list(shards)) * scale for shards in zip(*gradients, strict=True)
+            ]
+            optimizer.apply(summed, variables)
+
+        return apply
+
+    def _score(
+        self, inputs: tf.Tensor, targets: tf.Tensor, states: Tensors
+    ) -> tuple[tf.Tensor, Tensors]:
+        """Return the loss of each target (B, T), in nats, and the new states."""
+        if self._plan.stock:
+            outputs, *states = self._model([inputs, *states], training=False)
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), states
+        plan = replace(self._plan, precision="float32")
+        weights = [tf.convert_to_tensor(variable) for variable in self._variables]
+        losses, after = [], []
+        for part, part_targets, part_states in shards(inputs, targets, states, plan):
+            outputs, new = logits(
+                weights, tf.transpose(part), part_states, self._settings.cell, plan
+            )
+            losses.append(tf.transpose(nats(outputs, tf.transpose(part_targets), plan)))
+            after.append(new)
+        return tf.concat(losses, 0), joined(after)
+
+
+def _squared_norm(gradients: list[Tensors]) -> tf.Tensor:
+    summed = [tf.add_n(list(shards)) for shards in zip(*gradients, strict=True)]
+    return tf.add_n([tf.reduce_sum(g * g) for g in summed])
+
+
+def _halves(variables: Sequence[keras.Variable]) -> list[list[int]]:
+    """Return the indices of two parts of the weights of about one size."""
+    order = sorted(range(len(variables)), key=lambda i: -variables[i].numpy().size)
+    halves: list[list[int]] = [[], []]
+    sizes = [0, 0]
+    for i in order:
+        k = sizes.index(min(sizes))
+        halves[k].append(i)
+        sizes[k] += variables[i].numpy().size
+    return [sorted(half) for half in halves]
