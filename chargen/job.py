@@ -32,6 +32,7 @@ from chargen.errors import SettingsError, TextError, TrainingError, printable
 from chargen.events import Listener, Note
 from chargen.library import RUNS, find_corpus, run_to_resume, take_folder
 from chargen.listeners import CheckpointWriter, LogWriter
+from chargen.recipe import measured_speed, recommend
 from chargen.run import Run
 from chargen.schedule import total_steps, useful_steps
 from chargen.text import Text, read_text
@@ -271,8 +272,11 @@ def prepare(
     out: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    dry_run: bool = False,
 ) -> Job:
     """Read the corpus, resolve the settings and take a folder for the run.
+
+    What was not asked for is chosen by `recipe`, unless a run is resumed.
 
     Args:
         corpus_name: a text file, or the name of a bundled corpus.
@@ -280,6 +284,7 @@ def prepare(
         out: the run's folder; None: a new one, `checkpoints/<corpus>`.
         resume: go on with the run in `out`; None: with the newest of this corpus.
         overwrite: replace the run in `out`.
+        dry_run: take no folder; the job can be looked at, and not trained.
 
     Raises:
         TextError: the corpus cannot be read, or is too small.
@@ -312,8 +317,11 @@ def prepare(
         raise SettingsError(str(error)) from error
 
     corpus = split(text, validation)
-    batches = cut_windows(corpus.train, settings)
     notes: list[str] = []
+    if old is None:
+        settings, note = _recommended(settings, given, len(corpus.train))
+        notes.append(note)
+    batches = cut_windows(corpus.train, settings)
     resolved = _resolve(settings, text, validation, corpus, batches, notes)
     checkpoint = None
     if old:
@@ -325,8 +333,11 @@ def prepare(
         )
     elif resume:
         notes.append("there is nothing to resume yet: starting")
-    run, replaced, created = take_folder(path, out, old, overwrite)
-    if out is None and old is None and run.folder.name != path.stem:
+    if dry_run:
+        run, replaced, created = Run(out or RUNS / path.stem), None, False
+    else:
+        run, replaced, created = take_folder(path, out, old, overwrite)
+    if out is None and created and run.folder.name != path.stem:
         earlier = printable(str(RUNS / path.stem))
         notes.append(f"{earlier} is taken: --resume goes on with the newest run instead")
     return Job(
@@ -405,6 +416,25 @@ def _check_unchanged(
                 f"{printable(str(run.folder))} was started (its SHA-256 differs): bring "
                 "the old file back, or start a new run without --resume"
             )
+
+
+def _recommended(
+    settings: Settings, given: Mapping[str, Any], characters: int
+) -> tuple[Settings, str]:
+    """Fill in the recipe for the text and the length, and say what was chosen."""
+    timed = settings.epochs is None and settings.steps is None
+    seconds = settings.seconds or (DEFAULT_SECONDS if timed else None)
+    speed = measured_speed(settings) if seconds else 0.0
+    chosen = recommend(settings, given, characters, seconds=seconds, speed=speed)
+    options = [
+        f"{option(name)} {format_value(name, value)}"
+        for name, value in chosen.settings.items()
+    ]
+    note = "nothing is left to choose"
+    if options:
+        note = f"chosen for this text and length: {' '.join(options)}"
+    note += f"; about {max(1, round(chosen.passes)):,} passes over the training text"
+    return replace(settings, **chosen.settings), note
 
 
 def _resolve(

@@ -32,6 +32,7 @@ LAYERS: dict[str, set[str]] = {
     "signals": set(),
     "schedule": {"config"},
     "hardware": set(),
+    "recipe": {"config", "hardware"},
     # 1: files and characters
     "files": BOTTOM,
     "text": BOTTOM,
@@ -60,7 +61,7 @@ LAYERS: dict[str, set[str]] = {
     # 5
     "job": {
         *FILES,
-        *("clock", "schedule", "run", "library", "events", "listeners", "chargen"),
+        *("clock", "schedule", "recipe", "run", "library", "events", "listeners", "chargen"),
     },
     "__init__": {*BOTTOM, "engine", "evaluate", "generate", "library"},
     # 6

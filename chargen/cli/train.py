@@ -19,6 +19,7 @@ from click.core import ParameterSource
 from chargen.config import CELLS, DEVICES, PRECISIONS, WINDOWS, Settings
 from chargen.errors import Interrupted, printable
 from chargen.job import LENGTHS, Job, format_seconds, prepare, start_tensorflow
+from chargen.recipe import CHOSEN
 from chargen.report import describe_loss, verdict, xz_nats
 from chargen.signals import StopSignals
 
@@ -71,14 +72,17 @@ class Validation(click.ParamType):  # type: ignore[type-arg]
 def setting(name: str, kind: Any, help_text: str, *, flag: str = "") -> Callable[[F], F]:
     """An option for a setting, with the default that `Settings` gives it."""
     default = getattr(DEFAULTS, name)
+    shown: bool | str = default is not None
     if name == "save_every":
         default = format_seconds(default)
+    elif name in CHOSEN:
+        shown = "by the text and the length"
     return click.option(
         flag or f"--{name.replace('_', '-')}",
         name,
         type=kind,
         default=default,
-        show_default=default is not None,
+        show_default=shown,
         help=help_text,
     )
 
@@ -153,6 +157,11 @@ COUNT = click.IntRange(min=1)
 @setting("threads", COUNT, "Processors to use.  [default: all]")
 @setting("device", click.Choice(DEVICES), "Where to train; auto: a GPU if there is one.")
 @click.option("--stock", is_flag=True, help="Train with Keras's own layers, slower.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print what would be trained, and the command that says so; train nothing.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--verbose", is_flag=True, help="Show TensorFlow's own messages.")
 @click.pass_context
@@ -163,6 +172,7 @@ def train(
     out: Path | None,
     resume: bool,
     overwrite: bool,
+    dry_run: bool,
     quiet: bool,
     verbose: bool,
     **settings: Any,
@@ -183,6 +193,13 @@ def train(
     }
     if sum(name in given for name in LENGTHS) > 1:
         raise click.UsageError("give one of --for, --epochs and --steps")
+    if dry_run:
+        job = prepare(
+            corpus, given, out=out, resume=resume, overwrite=overwrite, dry_run=True
+        )
+        for line in plan_lines(job):
+            click.echo(printable(line))
+        return
     with StopSignals() as stop:
         job = prepare(corpus, given, out=out, resume=resume, overwrite=overwrite)
         try:
@@ -205,12 +222,7 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
     say(f"run: {job.run.folder}")
     for note in job.notes:
         say(f"note: {note}")
-    corpus, size = job.corpus, len(job.corpus.vocabulary)
-    say(
-        f"{len(corpus.train):,} characters to learn from, {len(corpus.validation):,} to "
-        f"validate on, {size:,} different ones; "
-        f"{job.settings.model.parameters(size):,} parameters. Loading TensorFlow …"
-    )
+    say(f"{size(job)}. Loading TensorFlow …")
     with tensorflow_silenced(verbose):
         start_tensorflow(job.settings)
     program = invoked_as()
@@ -232,6 +244,23 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
         return
     for line in summary(job, program):
         say(line)
+
+
+def plan_lines(job: Job) -> Iterator[str]:
+    """What a training would do, and the command that repeats it."""
+    yield size(job)
+    yield from job.notes
+    yield f"{invoked_as()} {job.train_command}"
+
+
+def size(job: Job) -> str:
+    """What there is to learn from, and how large the model is."""
+    corpus, different = job.corpus, len(job.corpus.vocabulary)
+    return (
+        f"{len(corpus.train):,} characters to learn from, {len(corpus.validation):,} to "
+        f"validate on, {different:,} different ones; "
+        f"{job.settings.model.parameters(different):,} parameters"
+    )
 
 
 def summary(job: Job, program: str) -> Iterator[str]:
