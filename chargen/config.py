@@ -16,6 +16,7 @@ CELLS = ("rnn", "lstm", "gru")
 WINDOWS = ("streams", "shuffled")
 PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("auto", "cpu", "gpu")
+PLANNED = ("precision", "xla", "shards", "stock")
 
 # A reader allocates nothing for a model beyond these (docs/checkpoints.md).
 MAX_UNITS = 16_384
@@ -121,13 +122,15 @@ class Plan:
             states, gates, loss and weights are float32 whatever it is.
         xla: whether XLA compiles the pieces of a step.
         shards: parts that a batch is cut into, one a processor.
-        stock: whether Keras's own layers are used; the rest then has its default.
+        stock: whether Keras's own layers are used.
+        shard: the one that a part of a step is computed for; the plan of a run has 0.
     """
 
     precision: str = "float32"
     xla: bool = True
     shards: int = 1
     stock: bool = False
+    shard: int = 0
 
     def __post_init__(self) -> None:
         allowed = f"one of {', '.join(PRECISIONS)}"
@@ -136,6 +139,14 @@ class Plan:
         for name in ("xla", "stock"):
             value = getattr(self, name)
             require(isinstance(value, bool), name, "true or false", value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint records of it."""
+        return {name: getattr(self, name) for name in PLANNED}
+
+    def of_shard(self, k: int) -> Plan:
+        """Return the same plan for the parts of shard `k`."""
+        return dataclasses.replace(self, shard=k)
 
 
 STOCK = Plan(xla=False, stock=True)

@@ -19,14 +19,14 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chargen
 from chargen.checkpoint import Checkpoint
 from chargen.clock import Clock
-from chargen.config import DEFAULT_SECONDS, Plan, Settings
+from chargen.config import DEFAULT_SECONDS, PLANNED, Plan, Settings
 from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split
 from chargen.errors import SettingsError, TextError, TrainingError, printable
 from chargen.events import Listener, Note
@@ -170,7 +170,7 @@ class Job:
             return None
         training: Mapping[str, Any] = self.checkpoint.training
         try:
-            return Plan(**{f.name: training[f.name] for f in fields(Plan)})
+            return Plan(**{name: training[name] for name in PLANNED})
         except (KeyError, ValueError):
             return None
 

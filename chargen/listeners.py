@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -104,7 +103,7 @@ class CheckpointWriter:
         model = settings.model.to_dict()
         self._training = {
             **{k: v for k, v in settings.to_dict().items() if k not in model},
-            **dataclasses.asdict(plan),
+            **plan.to_dict(),
             "threads": threads,
             "commonest_character": corpus.commonest_character,
         }

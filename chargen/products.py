@@ -21,9 +21,14 @@ from chargen.config import Plan
 
 
 @functools.cache
-def compiled(function: Callable[..., Any], xla: bool) -> Callable[..., Any]:
-    """Return the function as a graph function, traced anew for every shape."""
-    return tf.function(function, jit_compile=xla, autograph=False)
+def compiled(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
+    """Return the function as a graph function, traced anew for every shape.
+
+    Each plan has its own, and so has each shard, whose plan names it: XLA's CPU runtime
+    may crash when two threads run one program for the first time at once (seen with
+    TensorFlow 2.21, in the set-up of its YNNPACK kernels).
+    """
+    return tf.function(function, jit_compile=plan.xla, autograph=False)
 
 
 def flat(x: tf.Tensor) -> tf.Tensor:
@@ -85,11 +90,11 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, plan: Plan) -> tuple[tf.Tensor,
         plan: how to compute it.
     """
     if plan.precision == "float32":
-        return compiled(_kernel_gradient, plan.xla)(x, dy)
+        return compiled(_kernel_gradient, plan)(x, dy)
     # Two programs: within one, XLA would not transpose x but read it by columns, and
     # fall back to float32.
-    x, dy, bias = compiled(_rounded, plan.xla)(x, dy)
-    return compiled(_rounded_product, plan.xla)(x, dy, plan.xla), bias
+    x, dy, bias = compiled(_rounded, plan)(x, dy)
+    return compiled(_rounded_product, plan)(x, dy, plan.xla), bias
 
 
 def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan) -> tf.Tensor:
@@ -98,10 +103,10 @@ def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan) -> tf.Te
     @tf.custom_gradient
     def call(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
         def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            dx = compiled(_input_gradient, plan.xla)(dy, kernel, plan)
+            dx = compiled(_input_gradient, plan)(dy, kernel, plan)
             return (dx, *kernel_gradient(x, dy, plan))
 
-        return compiled(_dense, plan.xla)(x, kernel, bias, plan), gradient
+        return compiled(_dense, plan)(x, kernel, bias, plan), gradient
 
     return call(x, kernel, bias)
 
@@ -140,8 +145,8 @@ def embedded_dense(
     @tf.custom_gradient
     def call(embedding: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
         def gradient(dy: tf.Tensor) -> Any:
-            return compiled(_embedded_gradient, plan.xla)(dy, ids, embedding, kernel, plan)
+            return compiled(_embedded_gradient, plan)(dy, ids, embedding, kernel, plan)
 
-        return compiled(_embedded, plan.xla)(ids, embedding, kernel, bias), gradient
+        return compiled(_embedded, plan)(ids, embedding, kernel, bias), gradient
 
     return call(embedding, kernel, bias)

@@ -53,7 +53,7 @@ class Rung:
 LADDER = (
     Rung(128, 16, 32, 5e-3, cost=0.45, worth=0, corpus=0),
     Rung(256, 16, 32, 4e-3, cost=1.0, worth=0.5e6, corpus=15_000),
-    Rung(512, 32, 32, 4e-3, cost=2.2, worth=6e6, corpus=300_000),
+    Rung(512, 64, 32, 5e-3, cost=1.6, worth=6e6, corpus=300_000),
 )
 
 
@@ -135,7 +135,7 @@ def recommend(
 
 def dropout(passes: float) -> float:
     """Return the dropout that so many passes over a text call for, to two places."""
-    return round(min(0.5, 0.1 * math.log2(1 + passes)), 2)
+    return round(min(0.5, 0.08 * math.log2(1 + passes)), 2)
 
 
 def _trained(

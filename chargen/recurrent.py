@@ -20,6 +20,7 @@ Sequences are time-major here, (T, B, ·); the layers take and return Keras's (B
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import keras
@@ -272,20 +273,20 @@ def recur(
 
     @tf.custom_gradient
     def call(zx: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *first: tf.Tensor) -> Any:
-        ready = compiled(_forward_kernel, plan.xla)(kernel, plan)
-        kept, after = compiled(_forward, plan.xla)(zx, ready, bias, list(first), cell, plan)
+        ready = compiled(_forward_kernel, plan)(kernel, plan)
+        kept, after = compiled(_forward, plan)(zx, ready, bias, list(first), cell, plan)
 
         def gradient(outputs: tf.Tensor, *last: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            ready = compiled(_backward_kernel, plan.xla)(kernel, plan)
-            gradients, d_first = compiled(_backward, plan.xla)(
+            ready = compiled(_backward_kernel, plan)(kernel, plan)
+            gradients, d_first = compiled(_backward, plan)(
                 outputs, list(last), kept, list(first), after, ready, cell, plan
             )
             d_inputs = d_recurrent = gradients
             if cell == "gru":
-                d_inputs, d_recurrent = compiled(_split_gradients, plan.xla)(
+                d_inputs, d_recurrent = compiled(_split_gradients, plan)(
                     gradients, cell, kernel.shape[0]
                 )
-            before = compiled(_before, plan.xla)(first[0], after[0])
+            before = compiled(_before, plan)(first[0], after[0])
             d_kernel, d_bias = kernel_gradient(before, d_recurrent, plan)
             return (d_inputs, d_kernel, d_bias, *d_first)
 
@@ -326,7 +327,7 @@ class _Fast:
             )
         cell: Any = self.cell  # type: ignore[attr-defined]
         weights = [cell.kernel, cell.recurrent_kernel, cell.bias]
-        outputs, states = compiled(_layer, False)(
+        outputs, states = compiled(_layer, replace(self.plan, xla=False))(
             sequences,
             [tf.convert_to_tensor(weight) for weight in weights],
             [tf.convert_to_tensor(state) for state in keras.tree.flatten(initial_state)],

@@ -29,6 +29,10 @@ TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}
 """Largest error of a gradient, relative to its largest element, that a check allows."""
 
 
+LEAST_ROWS = 4
+"""Of a batch in a shard: with fewer, a product costs as much as with these."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """What TensorFlow was set to.
@@ -101,7 +105,8 @@ def choose_plan(settings: Settings, runtime: Runtime) -> tuple[Plan, list[str]]:
     notes = []
     if precision == "bfloat16" and not has_bfloat16():
         notes.append("this CPU does not multiply bfloat16 numbers: float32 is faster here")
-    wanted = Plan(precision, xla=True, shards=runtime.threads)
+    shards = max(1, min(runtime.threads, settings.batch_size // LEAST_ROWS))
+    wanted = Plan(precision, xla=True, shards=shards)
     with _remembered() as outcomes:
         for plan in _from_fast_to_safe(wanted):
             name = f"{settings.cell} {plan.precision} {'xla' if plan.xla else 'plain'}"

@@ -81,8 +81,8 @@ def _dropped(x: tf.Tensor, rate: float, key: tf.Tensor, plan: Plan) -> tf.Tensor
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:
-        y, mask = compiled(_mask, plan.xla)(x, rate, key)
-        return y, lambda dy: compiled(_times, plan.xla)(dy, mask)
+        y, mask = compiled(_mask, plan)(x, rate, key)
+        return y, lambda dy: compiled(_times, plan)(dy, mask)
 
     return call(x)
 
@@ -101,8 +101,8 @@ def nats(logits: tf.Tensor, targets: tf.Tensor, plan: Plan) -> tf.Tensor:
 
     @tf.custom_gradient
     def call(logits: tf.Tensor) -> Any:
-        losses = compiled(_nats, plan.xla)(logits, targets)
-        return losses, lambda dy: compiled(_nats_gradient, plan.xla)(dy, logits, targets)
+        losses = compiled(_nats, plan)(logits, targets)
+        return losses, lambda dy: compiled(_nats_gradient, plan)(dy, logits, targets)
 
     return call(logits)
 
@@ -151,6 +151,7 @@ def loss_and_gradients(
     losses, gradients, after = [], [], []
     parts = shards(inputs, targets, states, plan)
     for k, (part, part_targets, part_states) in enumerate(parts):
+        own = plan.of_shard(k)
         part_key = None if key is None else tf.stack([key[0] + (k << 16), key[1]])
         with tf.GradientTape() as tape:
             tape.watch(weights)
@@ -159,11 +160,11 @@ def loss_and_gradients(
                 tf.transpose(part),
                 part_states,
                 cell,
-                plan,
+                own,
                 dropout=dropout,
                 key=part_key,
             )
-            each = nats(part_logits, tf.transpose(part_targets), plan)
+            each = nats(part_logits, tf.transpose(part_targets), own)
             loss = tf.reduce_sum(each) / characters
         losses.append(loss)
         gradients.append([tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)])

@@ -262,7 +262,7 @@ class Trainer:
         return total / max(1, streams.characters)
 
     def _fit_validation(self) -> None:
-        """Under a time budget, validate on no more than a tenth of the time can score.
+        """Under a time budget, validate on no more than a twentieth of the time can score.
 
         The part stays the same when the run is resumed: losses are comparable.
         """
@@ -288,7 +288,7 @@ class Trainer:
                     f"validating on {self._validation.characters:,} of "
                     f"{streams.characters:,} characters (the beginnings of "
                     f"{len(streams.inputs)} parts): all of them would take more than a "
-                    "tenth of the time"
+                    "twentieth of the time"
                 )
             )
 

@@ -100,7 +100,10 @@ class Update:
         ]
         scale, clip_norm = tf.ones(()), self._settings.clip_norm
         if clip_norm:
-            squared = [compiled(_squared_norm, self._plan.xla)(half) for half in halves]
+            squared = [
+                compiled(_squared_norm, self._plan.of_shard(k))(half)
+                for k, half in enumerate(halves)
+            ]
             scale = clip_norm / tf.maximum(tf.sqrt(tf.add_n(squared)), clip_norm)
         for half, apply in zip(halves, self._apply, strict=True):
             apply(half, scale, rate)
@@ -145,11 +148,13 @@ class Update:
         plan = replace(self._plan, precision="float32")
         weights = [tf.convert_to_tensor(variable) for variable in self._variables]
         losses, after = [], []
-        for part, part_targets, part_states in shards(inputs, targets, states, plan):
+        parts = shards(inputs, targets, states, plan)
+        for k, (part, part_targets, part_states) in enumerate(parts):
+            own = plan.of_shard(k)
             outputs, new = logits(
-                weights, tf.transpose(part), part_states, self._settings.cell, plan
+                weights, tf.transpose(part), part_states, self._settings.cell, own
             )
-            losses.append(tf.transpose(nats(outputs, tf.transpose(part_targets), plan)))
+            losses.append(tf.transpose(nats(outputs, tf.transpose(part_targets), own)))
             after.append(new)
         return tf.concat(losses, 0), joined(after)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,32 @@ def replace_weights(step: Path, data: bytes, *, name: str = WEIGHTS) -> None:
     (step / name).write_bytes(data)
     entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     edit_manifest(step, lambda manifest: manifest["files"].update({name: entry}))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tests, and the commands they start, out of the user's cache folder.
+
+    All workers share one: what a training step is checked for is then checked once.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        yield folder / "cache"
+
+
+@pytest.fixture(scope="session")
+def pools() -> None:
+    """Set TensorFlow's thread pools as a training does, before its first operation.
+
+    Products that no thread pool cuts up sum in one order, whatever else runs.
+    """
+    from chargen.config import Settings
+    from chargen.runtime import prepare_tensorflow
+
+    prepare_tensorflow(Settings(device="cpu"))
 
 
 @pytest.fixture

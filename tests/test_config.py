@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 
 from chargen.config import (
     CELLS,
+    DEVICES,
     MAX_EMBEDDING_SIZE,
     MAX_LAYERS,
+    MAX_THREADS,
     MAX_UNITS,
+    PRECISIONS,
+    STOCK,
     WINDOWS,
     ModelConfig,
+    Plan,
     Settings,
     is_number,
 )
@@ -141,6 +146,53 @@ def test_the_outermost_seeds_are_taken(value):
     assert Settings(seed=value).seed == value
 
 
+@pytest.mark.parametrize("value", ["float16", "BFLOAT16", "", None, 16])
+@pytest.mark.parametrize("kind", [Settings, Plan])
+def test_an_unknown_precision_is_refused(kind, value):
+    refused(kind, "precision", value)
+
+
+def test_auto_is_a_wish_and_no_plan():
+    assert Settings(precision="auto").precision == "auto"
+    refused(Plan, "precision", "auto")
+
+
+@pytest.mark.parametrize("value", ["tpu", "cuda:0", "", None, 0])
+def test_an_unknown_device_is_refused(value):
+    refused(Settings, "device", value)
+
+
+@pytest.mark.parametrize("value", [v for v in NO_WHOLE_NUMBERS if v is not None])
+def test_threads_are_a_whole_number_above_zero(value):
+    refused(Settings, "threads", value)
+
+
+@pytest.mark.parametrize("value", [*NO_WHOLE_NUMBERS, None])
+def test_shards_are_a_whole_number_above_zero(value):
+    refused(Plan, "shards", value)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Settings, "threads"), (Plan, "shards")])
+def test_threads_and_shards_are_bounded(kind, name):
+    assert getattr(kind(**{name: MAX_THREADS}), name) == MAX_THREADS
+    refused(kind, name, MAX_THREADS + 1)
+
+
+@pytest.mark.parametrize("value", [0, 1, "yes", None])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(Settings, "stock"), (Plan, "stock"), (Plan, "xla")]
+)
+def test_a_switch_is_true_or_false(kind, name, value):
+    refused(kind, name, value)
+
+
+def test_stock_layers_compute_in_float32():
+    with pytest.raises(ValueError, match=r"`stock`.*float32.*`precision`"):
+        Settings(stock=True, precision="bfloat16")
+    assert Settings(stock=True, precision="float32").stock
+    assert Plan("float32", xla=False, shards=1, stock=True) == STOCK
+
+
 def test_settings_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().units = 3
@@ -191,7 +243,23 @@ def some_settings(draw):
         eval_every=draw(st.none() | count),
         patience=draw(st.none() | count),
         seed=draw(st.integers(0, 2**63 - 1)),
+        precision=draw(st.sampled_from(("auto", "float32"))),
+        threads=draw(st.none() | st.integers(1, MAX_THREADS)),
+        device=draw(st.sampled_from(DEVICES)),
+        stock=draw(st.booleans()),
     )
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    precision=st.sampled_from(PRECISIONS),
+    xla=st.booleans(),
+    shards=st.integers(1, MAX_THREADS),
+    stock=st.booleans(),
+)
+def test_a_plan_comes_back_from_json(**values):
+    chosen = Plan(**values)
+    assert Plan(**json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import tiny_checkpoint
 
+from chargen.config import Plan
 from chargen.errors import CheckpointError, SettingsError, TextError
 from chargen.job import format_seconds, prepare
 from chargen.run import Run
@@ -221,6 +223,49 @@ def test_resume_accepts_another_length():
     assert job.settings.patience == 3
 
 
+def test_resume_keeps_precision_and_layers_and_takes_other_threads():
+    given = {"steps": 9, "precision": "float32", "threads": 2}
+    started(prepare("story.txt", given))
+    with pytest.raises(SettingsError, match="--precision bfloat16 differs"):
+        prepare("story.txt", {"precision": "bfloat16"}, resume=True)
+    with pytest.raises(SettingsError, match="--stock"):
+        prepare("story.txt", {"stock": True}, resume=True)
+    assert prepare("story.txt", {"threads": 5}, resume=True).settings.threads == 5
+
+
+PLAN = {"precision": "bfloat16", "xla": True, "shards": 3, "stock": False}
+
+
+def plan_before(training, *, gpu=False):
+    """The plan with which a run goes on whose checkpoint says this of its training."""
+    job = started(prepare("story.txt", {"steps": 9}, out=Path("mine")))
+    job.run.publish(tiny_checkpoint(training=training), best=True)
+    again = prepare("story.txt", resume=True, out=Path("mine"))
+    return again._plan_before(SimpleNamespace(threads=1, gpu=gpu))
+
+
+def test_a_resumed_run_is_computed_as_it_was():
+    assert plan_before({"seed": 0, **PLAN}) == Plan("bfloat16", xla=True, shards=3)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [{"seed": 0}, {**PLAN, "precision": "float8"}, {**PLAN, "shards": "3"}],
+    ids=["none", "unknown precision", "wrong shards"],
+)
+def test_a_resumed_run_is_free_where_its_plan_is_unknown(training):
+    assert plan_before(training) is None
+
+
+def test_a_resumed_run_is_free_on_a_gpu():
+    assert plan_before({"seed": 0, **PLAN}, gpu=True) is None
+
+
+def test_a_new_run_is_free():
+    job = prepare("story.txt", {"steps": 9})
+    assert job._plan_before(SimpleNamespace(threads=1, gpu=False)) is None
+
+
 def test_resume_refuses_a_changed_corpus():
     started(prepare("story.txt", {"steps": 9}))
     Path("story.txt").write_text(STORY * 101, encoding="utf-8")
@@ -244,7 +289,19 @@ def test_the_command_that_repeats_a_run_says_every_setting():
     assert pairs["--learning-rate"] == "0.001"
     assert pairs["--stride"] == "1"
     assert pairs["--save-every"] == "10m"
-    assert pairs["--units"] == "256"
+    assert pairs["--precision"] == "auto"
+    assert pairs["--device"] == "auto"
+    assert "--threads" not in pairs  # all of whatever machine repeats it
+    assert pairs["--layers"] == "2"
+    assert pairs["--units"] == str(job.settings.units)
+
+
+def test_the_command_that_repeats_a_run_says_stock_and_threads():
+    given = {"steps": 7, "stock": True, "threads": 3, "device": "cpu"}
+    words = shlex.split(prepare("story.txt", given).train_command)
+    assert words[2] == "--stock"
+    pairs = dict(zip(words[3::2], words[4::2], strict=True))
+    assert (pairs["--threads"], pairs["--device"]) == ("3", "cpu")
 
 
 def test_nothing_private_is_written():

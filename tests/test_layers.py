@@ -19,11 +19,13 @@ PACKAGE = Path(chargen.__file__).parent
 BOTTOM = {"errors", "config"}
 TEXTS = {*BOTTOM, "files", "text", "vocabulary"}
 FILES = {*TEXTS, "corpus", "checkpoint"}
+# The modules that import TensorFlow.
+DOORS = {"products", "recurrent", "stack", "model", "update", "runtime", "trainer"}
 EVERYTHING = {path.stem for path in PACKAGE.glob("*.py")} | {"cli"}
 
 # Module → the modules of chargen that it may import. `chargen` is the package itself,
 # of which modules may use the version only. What stands in LATER may be imported inside
-# a function, and not when the module is.
+# a function or for a type checker, and not when the module is.
 LAYERS: dict[str, set[str]] = {
     # 0: the standard library
     "errors": set(),
@@ -61,14 +63,15 @@ LAYERS: dict[str, set[str]] = {
     # 5
     "job": {
         *FILES,
-        *("clock", "schedule", "recipe", "run", "library", "events", "listeners", "chargen"),
+        *("clock", "schedule", "recipe", "run", "library", "events", "listeners"),
+        "chargen",
     },
     "__init__": {*BOTTOM, "engine", "evaluate", "generate", "library"},
     # 6
-    "cli": EVERYTHING - {"model", "trainer"} | {"chargen"},
+    "cli": EVERYTHING - DOORS | {"chargen"},
     "__main__": {"cli"},
 }
-LATER: dict[str, set[str]] = {"job": {"trainer"}, "cli": {"model", "trainer"}}
+LATER: dict[str, set[str]] = {"job": {"runtime", "trainer"}, "cli": DOORS}
 
 # Module → what it may import that is not in the standard library.
 PACKAGES: dict[str, set[str]] = {
@@ -79,14 +82,23 @@ PACKAGES: dict[str, set[str]] = {
     "engine": {"numpy"},
     "generate": {"numpy"},
     "evaluate": {"numpy"},
+    "recipe": {"numpy"},
+    "products": {"tensorflow"},
+    "recurrent": {"keras", "tensorflow"},
+    "stack": {"tensorflow"},
     "model": {"numpy", "keras"},
-    "trainer": {"numpy", "keras", "tensorflow"},
+    "update": {"keras", "tensorflow"},
+    "runtime": {"numpy", "platformdirs", "tensorflow"},
+    "trainer": {"numpy", "tensorflow"},
     "cli": {"click", "rich"},
 }
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
-    """Yield (line, dotted name, whether inside a function) of every import."""
+    """Yield (line, dotted name, whether it comes later) of every import.
+
+    Later: inside a function, or for a type checker only.
+    """
 
     def visit(node: ast.AST, inside: bool) -> Iterator[tuple[int, str, bool]]:
         if isinstance(node, ast.Import):
@@ -107,8 +119,11 @@ def imported(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
             if name in ("__import__", "import_module", "exec", "eval"):
                 yield node.lineno, f"{name}()", inside
         function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for child in ast.iter_child_nodes(node):
-            yield from visit(child, inside or function)
+            # What stands below `else` runs.
+            runs = types and child in node.orelse
+            yield from visit(child, inside or function or (types and not runs))
 
     yield from visit(tree, False)
 
@@ -128,7 +143,7 @@ def offenders(module: str, source: str, file: str) -> list[str]:
             target = name
             fits = top in sys.stdlib_module_names or top in PACKAGES.get(module, set())
         if not fits:
-            where = " inside a function" if inside else ""
+            where = " later" if inside else ""
             found.append(f"{file}:{line}: {module} imports {target}{where}")
     for node in ast.walk(tree):
         of_package = (
@@ -174,14 +189,14 @@ def test_the_table_has_no_circles() -> None:
         waiting = {name: t for name, t in waiting.items() if name not in ready}
 
 
-def test_tensorflow_has_two_doors() -> None:
+def test_tensorflow_has_these_doors_and_no_other() -> None:
     doors = {
         module
         for module, path in modules()
         for _, name, _ in imported(ast.parse(path.read_text(encoding="utf-8")))
         if name.split(".")[0] in ("tensorflow", "keras")
     }
-    assert doors == {"model", "trainer"}
+    assert doors == DOORS
 
 
 @pytest.mark.parametrize(
@@ -208,6 +223,13 @@ def test_tensorflow_has_two_doors() -> None:
         ("evaluate", "from chargen.model import x", 1),
         ("job", "from chargen.trainer import Trainer", 1),
         ("job", "import chargen\nchargen.load('novel')", 2),
+        ("job", "from chargen.runtime import Runtime", 1),
+        ("job", "if TYPE_CHECKING:\n    pass\nelse:\n    import chargen.runtime", 4),
+        ("job", "def f():\n    from chargen.update import Update", 2),
+        ("recipe", "from chargen.runtime import choose_plan", 1),
+        ("stack", "from chargen.engine import Engine", 1),
+        ("runtime", "import keras", 1),
+        ("hardware", "import numpy", 1),
         ("cli", "import chargen.model", 1),
         ("cli", "import tensorflow", 1),
         ("errors", "import numpy", 1),
@@ -231,7 +253,8 @@ def test_an_offender_is_found(module: str, source: str, line: int) -> None:
         ("job", "import chargen\nprint(chargen.__version__)"),
         ("cli", "from chargen import generate, load\nfrom chargen.cli import STARTED"),
         ("cli", "from chargen.cli.terminal import Terminal\nimport rich.console"),
-        ("trainer", "import keras\nfrom chargen.model import build_model"),
+        ("job", "if TYPE_CHECKING:\n    from chargen.runtime import Runtime"),
+        ("trainer", "import tensorflow\nfrom chargen.model import build_model"),
     ],
 )
 def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
@@ -283,6 +306,7 @@ def test_importing_chargen_loads_no_tensorflow(tmp_path: Path) -> None:
         (["sample", "--help"], ["--temperature"]),
         (["--version"], [chargen.__version__]),
         (["corpora"], ["harbour-plays", "minerals", "sishi-jueju"]),
+        (["train", "minerals", "--steps", "2", "--dry-run"], ["--precision auto"]),
     ],
     ids=lambda value: " ".join(value),
 )

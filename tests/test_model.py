@@ -12,10 +12,10 @@ from chargen.vocabulary import Vocabulary
 CHARACTERS = Vocabulary("abcdefghijklmnopqrs")
 
 
-def keras_model(config: ModelConfig, *, seed: int = 0):
+def keras_model(config: ModelConfig, *, seed: int = 0, stock: bool = False):
     from chargen.model import build_model
 
-    return build_model(config, len(CHARACTERS), seed=seed)
+    return build_model(config, len(CHARACTERS), seed=seed, stock=stock)
 
 
 def perturbed(weights, *, seed: int):
@@ -106,11 +106,30 @@ def test_initial_weights_depend_on_the_seed_alone():
     assert not np.array_equal(one["rnn.0.recurrent_kernel"], one["rnn.1.recurrent_kernel"])
 
 
-def test_dropout_follows_every_recurrent_layer_and_nothing_else():
+@pytest.mark.parametrize("stock", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_dropout_follows_every_recurrent_layer_and_nothing_else(cell, stock):
     import keras
 
-    model = keras_model(ModelConfig(units=6, layers=3, embedding_size=4, dropout=0.5))
-    kinds = [type(layer) for layer in model.layers]
-    kinds = [kind for kind in kinds if kind is not keras.layers.InputLayer]
-    pair = [keras.layers.LSTM, keras.layers.Dropout]
+    from chargen import recurrent
+
+    names = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+    kind = getattr(keras.layers if stock else recurrent, names[cell])
+    config = ModelConfig(cell=cell, units=6, layers=3, embedding_size=4, dropout=0.5)
+    kinds = [type(layer) for layer in keras_model(config, stock=stock).layers]
+    kinds = [found for found in kinds if found is not keras.layers.InputLayer]
+    pair = [kind, keras.layers.Dropout]
     assert kinds == [keras.layers.Embedding, *pair * 3, keras.layers.Dense]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_stock_layers_start_with_the_same_weights(cell):
+    from chargen.model import get_weights
+
+    config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4)
+    one, other = (
+        get_weights(keras_model(config, seed=3, stock=stock), config)
+        for stock in (False, True)
+    )
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name])

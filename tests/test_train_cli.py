@@ -17,6 +17,7 @@ import pytest
 
 import chargen
 from chargen.cli.train import tensorflow_silenced
+from chargen.hardware import cores, has_bfloat16
 from chargen.library import open_checkpoint
 from chargen.run import Run
 
@@ -53,6 +54,13 @@ def start(*arguments):
     )
 
 
+def plan_of(name):
+    """How a run was computed, as its newest checkpoint tells it."""
+    training = open_checkpoint(f"{name}/latest").training
+    keys = ("precision", "xla", "shards", "threads", "stock")
+    return {key: training[key] for key in keys}
+
+
 def wait_for(condition, *, process, seconds=120):
     """Wait until a condition holds; fail where the process ends before."""
     end = time.monotonic() + seconds
@@ -77,6 +85,15 @@ def test_train_then_sample_then_repeat():
     assert float(best[2]) == pytest.approx(float(best[1]) / 0.693147, abs=2e-4)
     assert "like choosing among" in done.stderr
     assert "(for the same text, xz needs" in done.stderr
+
+    # As many processors as there are, and what the CPU is fastest at.
+    assert plan_of("checkpoints/minerals") == {
+        "precision": "bfloat16" if has_bfloat16() else "float32",
+        "xla": True,
+        "shards": cores(),
+        "threads": cores(),
+        "stock": False,
+    }
 
     log = Run(Path("checkpoints/minerals")).log()
     keys = {"kind", "step", "epoch", "seconds", "train", "learning_rate"}
@@ -106,6 +123,64 @@ def test_train_then_sample_then_repeat():
     cut = len(text) - round(len(text) * 0.1)
     nats = chargen.evaluate(model, text[cut:], context=text[:cut]).nats
     assert nats == pytest.approx(float(best[1]), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "plan"),
+    [
+        (
+            ["--precision", "float32", "--threads", "1"],
+            {"precision": "float32", "xla": True, "shards": 1, "stock": False},
+        ),
+        (
+            ["--stock", "--threads", "1"],
+            {"precision": "float32", "xla": False, "shards": 1, "stock": True},
+        ),
+        pytest.param(
+            ["--precision", "bfloat16", "--threads", "3", "--device", "cpu"],
+            {"precision": "bfloat16", "xla": True, "shards": 3, "stock": False},
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["float32", "stock", "bfloat16"],
+)
+def test_how_steps_are_computed_is_obeyed_and_recorded(options, plan, cache_folder):
+    done = run("train", "minerals", *SMALL, "--steps", "2", *options, "--out", "mine")
+    assert done.returncode == 0, done.stderr
+    threads = int(options[options.index("--threads") + 1])
+    assert plan_of("mine") == {**plan, "threads": threads}
+    if sys.platform == "linux" and not plan["stock"]:  # else no check was due
+        outcomes = json.loads((cache_folder / "chargen" / "checks.json").read_text())
+        assert any("rnn" in name for found in outcomes.values() for name in found)
+    # The command that is printed asks for the same.
+    repeat = shlex.split(done.stderr.splitlines()[-2])
+    assert ("--stock" in repeat) == plan["stock"]
+    assert repeat[repeat.index("--precision") + 1] == plan["precision"]
+    assert repeat[repeat.index("--threads") + 1] == str(threads)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_keeps_its_shards_on_other_threads():
+    settings = ["minerals", *SMALL, "--out", "mine", "--precision", "float32"]
+    assert run("train", *settings, "--threads", "3", "--steps", "2").returncode == 0
+    before = plan_of("mine")
+    done = run(
+        "train", "minerals", "--out", "mine", "--resume", "--threads", "1", "--steps", "4"
+    )
+    assert done.returncode == 0, done.stderr
+    assert plan_of("mine") == {**before, "threads": 1}
+    assert before["shards"] == before["threads"] == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "darwin", reason="may have a GPU")
+def test_a_gpu_that_is_not_there_is_said_and_leaves_nothing_behind():
+    done = run("train", "minerals", *SMALL, "--steps", "2", "--device", "gpu")
+    if done.returncode == 0:
+        pytest.skip("there is one")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: --device gpu")
+    assert not Path("checkpoints").exists()
 
 
 @posix

@@ -11,7 +11,7 @@ import pytest
 import chargen
 from chargen.checkpoint import TEXT_POLICY, Checkpoint
 from chargen.clock import Clock
-from chargen.config import CELLS, Settings
+from chargen.config import CELLS, STOCK, Plan, Settings
 from chargen.corpus import cut_windows, split
 from chargen.engine import Engine
 from chargen.errors import Interrupted, TrainingError
@@ -19,7 +19,8 @@ from chargen.events import CheckpointDue, Note, RolledBack, Stepped
 from chargen.text import Text
 
 LINES = "the cat sat on the mat and the dog ran to the tree; a bird sang.\n"
-# SimpleRNN, because TensorFlow traces it fastest; what depends on the cell says so.
+# SimpleRNN and no XLA, because that compiles fastest; what depends on them says so.
+PLAIN = Plan(xla=False)
 TINY = {
     "cell": "rnn",
     "units": 12,
@@ -34,11 +35,21 @@ def text(characters: str = LINES * 20) -> Text:
     return Text(characters, "lines.txt", "utf-8", len(characters), "0" * 64)
 
 
+pytestmark = pytest.mark.usefixtures("pools")
+
+
 class Training:
-    """One trainer with its events; `stop_at` asks for a stop once so many events came."""
+    """One trainer with its events; `stop_when` asks for a stop after such an event."""
 
     def __init__(
-        self, characters=LINES * 20, *, validation=0.2, resume=None, clock=None, **settings
+        self,
+        characters=LINES * 20,
+        *,
+        validation=0.2,
+        plan=PLAIN,
+        resume=None,
+        clock=None,
+        **settings,
     ):
         from chargen.trainer import Trainer
 
@@ -54,6 +65,7 @@ class Training:
             listeners=[self.listen],
             clock=clock or Clock(),
             stop=lambda: self.signal,
+            plan=plan,
             resume=resume,
         )
 
@@ -101,11 +113,23 @@ def assert_same_weights(one, other):
 slow = pytest.mark.slow
 
 
+FAST = Plan("bfloat16", shards=2)
+PLANS = {
+    "float32": Plan(shards=2),
+    "bfloat16": FAST,
+    "plain": Plan(xla=False, shards=3),
+    "stock": STOCK,
+}
+
+
 @slow
+@pytest.mark.parametrize("plan", [FAST, STOCK], ids=["bfloat16", "stock"])
 @pytest.mark.parametrize("windows", ["streams", "shuffled"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_learns(cell, windows):
-    training = Training(cell=cell, windows=windows, steps=120, learning_rate=0.02).run()
+def test_every_cell_learns(cell, windows, plan):
+    training = Training(
+        cell=cell, windows=windows, plan=plan, steps=120, learning_rate=0.02
+    ).run()
     first = training.of(Stepped)[0].progress.train
     assert first == pytest.approx(math.log(len(training.corpus.vocabulary)), abs=0.4)
     assert training.last.validation < 1.5
@@ -129,11 +153,24 @@ def test_validation_loss_is_that_of_evaluate():
 
 
 @pytest.mark.parametrize(
-    ("cell", "windows"),
-    [("lstm", "streams"), *(pytest.param(c, "shuffled", marks=slow) for c in CELLS)],
+    ("cell", "windows", "plan"),
+    [
+        ("lstm", "streams", "plain"),
+        *(
+            pytest.param(cell, "shuffled", plan, marks=slow)
+            for cell in CELLS
+            for plan in ("bfloat16", "stock")
+        ),
+    ],
 )
-def test_one_seed_one_result(cell, windows):
-    settings = {"cell": cell, "windows": windows, "steps": 15, "dropout": 0.3}
+def test_one_seed_one_result(cell, windows, plan):
+    settings = {
+        "cell": cell,
+        "windows": windows,
+        "plan": PLANS[plan],
+        "steps": 15,
+        "dropout": 0.3,
+    }
     one, same = Training(**settings).run(), Training(**settings).run()
     assert_same_weights(one.last.weights, same.last.weights)
     losses = [[e.validation for e in t.of(CheckpointDue)] for t in (one, same)]
@@ -144,43 +181,53 @@ def test_one_seed_one_result(cell, windows):
     )
 
 
-def test_dropout_masks_differ_from_step_to_step_and_change_the_result():
-    with_dropout = Training(steps=5, dropout=0.5).run()
-    without = Training(steps=5, dropout=0.0).run()
+@pytest.mark.parametrize("plan", ["plain", "stock"])
+def test_dropout_masks_differ_from_step_to_step_and_change_the_result(plan):
+    with_dropout = Training(steps=5, dropout=0.5, plan=PLANS[plan]).run()
+    without = Training(steps=5, dropout=0.0, plan=PLANS[plan]).run()
     name = "rnn.0.kernel"
     assert not np.array_equal(with_dropout.last.weights[name], without.last.weights[name])
     # The masks of two steps: the same batch and weights give two losses.
+    import tensorflow as tf
+
     trainer = with_dropout.trainer
-    inputs, targets, _ = with_dropout.trainer._batches.batch(0)
+    inputs, targets, _ = trainer._batches.batch(0)
     states = trainer._zero_states(len(inputs))
     weights = with_dropout.checkpoint()
     losses = []
     for step in (7, 7, 8):
         trainer._restore(weights.weights, weights.resume)
-        loss, _ = trainer._update(
-            inputs, targets, states, 0.0, np.array([0, step], np.int64)
+        loss, _ = trainer._update.train(
+            inputs, targets, states, tf.constant(0.0), tf.constant([0, step])
         )
         losses.append(float(loss))
     assert losses[0] == losses[1] != losses[2]
 
 
 @pytest.mark.parametrize(
-    ("cell", "windows", "stop"),
+    ("cell", "windows", "stop", "plan"),
     [
-        ("rnn", "streams", "in an epoch"),
-        ("rnn", "shuffled", "in an evaluation"),
+        ("rnn", "streams", "in an epoch", "bfloat16"),
+        ("rnn", "shuffled", "in an evaluation", "plain"),
         *(
-            pytest.param(cell, windows, stop, marks=slow)
+            pytest.param(cell, "streams", "in an epoch", plan, marks=slow)
+            for cell in ("lstm", "gru")
+            for plan in ("plain", "stock")
+        ),
+        *(
+            pytest.param(cell, windows, stop, plan, marks=slow)
             for cell in ("lstm", "gru")
             for windows in ("streams", "shuffled")
             for stop in ("in an epoch", "in an evaluation")
+            for plan in ("bfloat16", "float32")
         ),
     ],
 )
-def test_interrupted_equals_uninterrupted(cell, windows, stop):
+def test_interrupted_equals_uninterrupted(cell, windows, stop, plan):
     settings = {
         "cell": cell,
         "layers": 1 if cell == "rnn" else 2,
+        "plan": PLANS[plan],
         "windows": windows,
         "steps": 40,
         "dropout": 0.2,
@@ -276,16 +323,16 @@ def test_patience_stops_early():
 
 def spoil(training: Training, *, at_step: int, times: int) -> None:
     """Make the update of one step return a loss that is not a number, some times."""
-    update, left = training.trainer._update, [times]
+    train, left = training.trainer._update.train, [times]
 
     def spoiled(inputs, targets, states, rate, key):
-        loss, states = update(inputs, targets, states, rate, key)
+        loss, states = train(inputs, targets, states, rate, key)
         if int(key[1]) == at_step and left[0]:
             left[0] -= 1
             return np.float32(np.nan), states
         return loss, states
 
-    training.trainer._update = spoiled
+    training.trainer._update.train = spoiled
 
 
 def test_a_loss_that_is_not_finite_goes_back_with_half_the_rate():

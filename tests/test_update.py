@@ -1,0 +1,252 @@
+"""One update: Keras's AdamW on Keras's gradients, however it is computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chargen.config import CELLS, STATES, STOCK, Plan, Settings
+
+BATCH, STEPS, CHARACTERS = 5, 7, 11
+RATE = 1e-3
+PLAIN = Plan(xla=False, shards=2)
+
+slow = pytest.mark.slow
+pytestmark = pytest.mark.usefixtures("pools")
+
+
+class Trained:
+    """A model whose weights, biases among them, are far from zero, and its updates."""
+
+    def __init__(self, cell="gru", *, plan=PLAIN, layers=1, **settings):
+        from chargen.model import build_model
+        from chargen.update import Update
+
+        settings = {"clip_norm": 0.0, "weight_decay": 0.1, "dropout": 0.0, **settings}
+        self.settings = Settings(
+            cell=cell, units=6, layers=layers, embedding_size=4, **settings
+        )
+        self.model = build_model(self.settings.model, CHARACTERS, seed=1, stock=plan.stock)
+        random = np.random.default_rng(2)
+        for variable in self.model.trainable_variables:
+            variable.assign(variable + random.normal(0, 0.5, variable.shape))
+        self.update = Update(self.model, self.settings, plan)
+        self.states = self.zero_states()
+
+    def zero_states(self):
+        import tensorflow as tf
+
+        count = STATES[self.settings.cell] * self.settings.layers
+        return [tf.zeros((BATCH, self.settings.units))] * count
+
+    def train(self, steps, *, rate=RATE):
+        """Update on batches that depend on the step alone, and return the losses."""
+        import tensorflow as tf
+
+        losses = []
+        for step in range(steps):
+            loss, self.states = self.update.train(
+                *batch(step), self.states, tf.constant(rate), tf.constant([0, step])
+            )
+            losses.append(float(loss))
+        return losses
+
+    def train_as_keras(self, steps, *, rate=RATE):
+        """Do what `train` does with Keras alone."""
+        import keras
+        import tensorflow as tf
+
+        settings, variables = self.settings, self.model.trainable_variables
+        optimizer = keras.optimizers.AdamW(
+            rate,
+            weight_decay=settings.weight_decay,
+            beta_2=0.99,
+            global_clipnorm=settings.clip_norm or None,
+        )
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        optimizer.build(variables)
+        losses = []
+        for step in range(steps):
+            inputs, targets = map(tf.constant, batch(step))
+            with tf.GradientTape() as tape:
+                logits, *self.states = self.model([inputs, *self.states], training=True)
+                each = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+                loss = tf.reduce_mean(each)
+            gradients = tape.gradient(loss, variables)
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+            optimizer.apply(gradients, variables)
+            losses.append(float(loss))
+        return losses
+
+    @property
+    def weights(self):
+        return [np.array(v.numpy()) for v in self.model.trainable_variables]
+
+
+def batch(step):
+    random = np.random.default_rng([3, step])
+    ids = random.integers(CHARACTERS, size=(BATCH, STEPS + 1), dtype=np.int32)
+    return ids[:, :-1], ids[:, 1:]
+
+
+def assert_same(one, other, *, atol=5e-6):
+    for a, b in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
+    for a, b in zip(one.states, other.states, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=atol)
+
+
+# AdamW hardly sees the gradient's size but where it comes near its epsilon of 1e-7: the
+# tiny bound takes it there, so that a wrong norm shows in the first step.
+TINY_NORM = 1e-5
+
+
+@pytest.mark.parametrize(
+    ("cell", "plan", "clip_norm", "steps"),
+    [
+        ("rnn", PLAIN, 0.0, 1),
+        ("lstm", PLAIN, TINY_NORM, 1),
+        ("gru", Plan(), 0.1, 3),
+        ("gru", STOCK, TINY_NORM, 3),
+        *(
+            pytest.param(cell, plan, clip_norm, 4, marks=slow)
+            for cell in CELLS
+            for plan, clip_norm in (
+                (Plan(shards=2), 0.0),
+                (Plan(shards=2), TINY_NORM),
+                (PLAIN, 0.1),
+                (PLAIN, 100.0),
+                (STOCK, 0.1),
+            )
+        ),
+    ],
+    ids=lambda value: (
+        f"{'stock' if value.stock else 'xla' if value.xla else 'plain'}"
+        if isinstance(value, Plan)
+        else str(value)
+    ),
+)
+def test_updates_are_those_of_keras(cell, plan, clip_norm, steps):
+    ours = Trained(cell, plan=plan, layers=2, clip_norm=clip_norm)
+    theirs = Trained(cell, plan=STOCK, layers=2, clip_norm=clip_norm)
+    before = theirs.weights
+    losses, expected = ours.train(steps), theirs.train_as_keras(steps)
+    assert losses == pytest.approx(expected, rel=1e-5)
+    assert_same(ours, theirs)
+    # The tolerance is far below what a step does.
+    for old, new in zip(before, theirs.weights, strict=True):
+        assert np.abs(new - old).max() > 2e-4
+
+
+def test_stock_and_fast_layers_train_alike():
+    ours, theirs = Trained("lstm", layers=2), Trained("lstm", layers=2, plan=STOCK)
+    assert ours.train(3) == pytest.approx(theirs.train(3), rel=1e-5)
+    assert_same(ours, theirs)
+
+
+@slow
+@pytest.mark.parametrize("cell", CELLS)
+def test_bfloat16_trains_alike_up_to_rounding(cell):
+    ours = Trained(cell, layers=2, plan=Plan("bfloat16", shards=2), clip_norm=1.0)
+    theirs = Trained(cell, layers=2, plan=STOCK, clip_norm=1.0)
+    losses, expected = ours.train(60, rate=0.01), theirs.train(60, rate=0.01)
+    assert losses == pytest.approx(expected, rel=0.03)
+    assert losses != pytest.approx(expected, rel=1e-5)
+    assert all(weight.dtype == np.float32 for weight in ours.weights)
+
+
+def test_biases_do_not_decay_and_the_rest_does():
+    # Far more decay than gradient: what decays has shrunk, by rate times decay.
+    trained = Trained("lstm", weight_decay=100.0, clip_norm=1e-12)
+    before = trained.weights
+    trained.train(1)
+    names = trained.settings.model.weight_shapes(CHARACTERS)
+    for name, old, new in zip(names, before, trained.weights, strict=True):
+        left = 1.0 if name.endswith("bias") else 1 - RATE * 100
+        np.testing.assert_allclose(new, left * old, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_a_rate_of_zero_changes_nothing():
+    trained = Trained("gru")
+    before = trained.weights
+    trained.train(2, rate=0.0)
+    for old, new in zip(before, trained.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_halves_are_of_about_one_size_and_hold_every_weight_once():
+    trained = Trained("lstm", layers=2)
+    halves = trained.update._halves
+    sizes = [weight.size for weight in trained.weights]
+    assert sorted(halves[0] + halves[1]) == list(range(len(sizes)))
+    one, other = (sum(sizes[i] for i in half) for half in halves)
+    assert abs(one - other) <= max(sizes)
+
+
+def test_stock_dropout_has_a_key_of_its_own_for_every_layer_step_and_seed():
+    import keras
+    import tensorflow as tf
+
+    trained = Trained("rnn", layers=3, plan=STOCK, dropout=0.5)
+    layers = [x for x in trained.model.layers if isinstance(x, keras.layers.Dropout)]
+    seen, original = [], keras.layers.Dropout.call
+
+    def spy(self, inputs, training=False):
+        keys = self.seed_generator.state.value
+        tf.py_function(lambda key: seen.append(tuple(key.numpy())), [keys], [])
+        return original(self, inputs, training=training)
+
+    for layer in layers:
+        layer.call = spy.__get__(layer)
+    for key in ([0, 7], [0, 8], [1, 7], [0, 7]):
+        inputs, targets = batch(0)
+        trained.update.train(
+            inputs, targets, trained.states, tf.constant(0.0), tf.constant(key)
+        )
+    assert len(seen) == 12
+    assert len(set(seen)) == 9
+    assert sorted(seen[:3]) == sorted(seen[9:])
+
+
+# --- scoring -----------------------------------------------------------------------------
+
+
+def scored(plan, *, cell="gru"):
+    """Losses and states of two windows, the states carried."""
+    trained = Trained(cell, plan=plan, layers=2, dropout=0.5)
+    losses, states = [], trained.zero_states()
+    for step in range(2):
+        loss, states = trained.update.score(*batch(step), states)
+        losses.append(loss.numpy())
+    return [np.concatenate(losses, 1), *(state.numpy() for state in states)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "plan"),
+    [
+        ("lstm", PLAIN),
+        ("gru", STOCK),
+        *(pytest.param(cell, Plan(shards=3), marks=slow) for cell in CELLS),
+    ],
+    ids=["plain", "stock", *(f"xla {cell}" for cell in CELLS)],
+)
+def test_scores_are_those_of_keras(cell, plan):
+    losses, *states = scored(plan, cell=cell)
+    trained = Trained(cell, plan=STOCK, layers=2, dropout=0.5)
+    inputs, targets = (np.concatenate(x, 1) for x in zip(batch(0), batch(1), strict=True))
+    zeros = [state.numpy() for state in trained.zero_states()]
+    logits, *after = trained.model([inputs, *zeros], training=False)
+    exact = logits.numpy().astype(np.float64)
+    chosen = np.take_along_axis(exact, targets[..., None], -1)[..., 0]
+    expected = np.log(np.exp(exact).sum(-1)) - chosen
+    assert losses.dtype == np.float32
+    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-5)
+    for one, other in zip(states, after, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=slow)])
+def test_scores_are_float32_whatever_the_precision_of_training(xla):
+    ours = scored(Plan("bfloat16", xla=xla, shards=2))
+    for one, other in zip(ours, scored(Plan(xla=xla, shards=2)), strict=True):
+        np.testing.assert_array_equal(one, other)
