@@ -159,6 +159,20 @@ def test_how_steps_are_computed_is_obeyed_and_recorded(options, plan, cache_fold
     assert repeat[repeat.index("--threads") + 1] == str(threads)
 
 
+def test_a_dry_run_prints_a_command_that_asks_for_the_same_and_trains_nothing():
+    done = run("train", "harbour-plays", "--epochs", "20", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    *_, chosen, command = done.stdout.splitlines()
+    assert "--units 256" in chosen and "about 20 passes" in chosen
+    options = shlex.split(command)
+    assert options[options.index("--units") + 1] == "256"
+    again = run(*options[options.index("train") :], "--dry-run")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[-1] == command
+    assert "nothing is left to choose" in again.stdout
+    assert list(Path().iterdir()) == []
+
+
 @pytest.mark.slow
 def test_a_resumed_run_keeps_its_shards_on_other_threads():
     settings = ["minerals", *SMALL, "--out", "mine", "--precision", "float32"]
@@ -241,7 +255,8 @@ def test_a_signal_before_the_first_step_leaves_nothing_behind():
 @posix
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_sigkill_at_random_moments_never_leaves_a_run_that_cannot_be_sampled(kills):
-    settings = [*SMALL, "--steps", "100000", "--eval-every", "3", "--quiet"]
+    # Files are what this is about: Keras's own layers start sooner.
+    settings = [*SMALL, "--stock", "--steps", "100000", "--eval-every", "3", "--quiet"]
     first = start("minerals", *settings, "--out", "mine")
     wait_for(Path("mine/latest").exists, process=first)
     first.kill()
@@ -266,7 +281,7 @@ def test_sigkill_at_random_moments_never_leaves_a_run_that_cannot_be_sampled(kil
 
 def test_overwrite_replaces_a_run_and_twenty_characters_train():
     Path("short.txt").write_text("to be or not to be, ", encoding="utf-8")  # 20 characters
-    settings = ["short.txt", *SMALL, "--quiet", "--out", "mine"]
+    settings = ["short.txt", *SMALL, "--stock", "--quiet", "--out", "mine"]
     assert run("train", *settings, "--steps", "2").returncode == 0
     refused = run("train", *settings, "--steps", "3")
     assert refused.returncode == 1
