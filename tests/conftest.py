@@ -114,6 +114,23 @@ def pools() -> None:
 
 
 @pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
+    """For each function that a step compiles, by name, the shards that have their own."""
+    from chargen import products, recurrent, stack
+
+    found: dict[str, set[int]] = {}
+    original = products.compiled
+
+    def spy(function: Callable[..., Any], plan: Any) -> Callable[..., Any]:
+        found.setdefault(function.__name__, set()).add(plan.shard)
+        return original(function, plan)
+
+    for module in (products, recurrent, stack):
+        monkeypatch.setattr(module, "compiled", spy)
+    return found
+
+
+@pytest.fixture
 def step(tmp_path: Path) -> Path:
     """A step directory, sound, of a run of its own."""
     return write_run(tmp_path / "run", 1).step_folder()

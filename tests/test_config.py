@@ -17,7 +17,7 @@ from chargen.config import (
     MAX_LAYERS,
     MAX_THREADS,
     MAX_UNITS,
-    PRECISIONS,
+    PLANNED,
     STOCK,
     WINDOWS,
     ModelConfig,
@@ -250,16 +250,19 @@ def some_settings(draw):
     )
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(
-    precision=st.sampled_from(PRECISIONS),
-    xla=st.booleans(),
-    shards=st.integers(1, MAX_THREADS),
-    stock=st.booleans(),
-)
-def test_a_plan_comes_back_from_json(**values):
-    chosen = Plan(**values)
-    assert Plan(**json.loads(json.dumps(dataclasses.asdict(chosen)))) == chosen
+@pytest.mark.parametrize("plan", [Plan(), STOCK, Plan("bfloat16", xla=False, shards=7)])
+def test_a_plan_comes_back_from_json(plan):
+    values = json.loads(json.dumps(plan.to_dict()))
+    assert tuple(values) == PLANNED
+    assert Plan(**values) == plan
+
+
+def test_the_plans_of_two_shards_differ_and_are_recorded_alike():
+    plan = Plan("bfloat16", shards=3)
+    plans = [plan.of_shard(k) for k in range(3)]
+    assert plans[0] == plan
+    assert len(set(plans)) == 3
+    assert all(one.to_dict() == plan.to_dict() for one in plans)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

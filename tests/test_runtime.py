@@ -227,6 +227,17 @@ def test_precision_and_threads_are_obeyed(precision, threads, checks, checked):
     assert choose(threads, precision=precision) == (plan, [])
 
 
+@pytest.mark.parametrize(
+    ("threads", "batch_size", "shards"),
+    [(2, 16, 2), (8, 16, 4), (8, 64, 8), (2, 7, 1), (2, 8, 2), (4, 3, 1), (1, 64, 1)],
+)
+def test_a_shard_has_four_streams_at_least(threads, batch_size, shards, checks, checked):
+    plan, notes = choose(threads, batch_size=batch_size)
+    assert plan.shards == shards
+    assert notes == []
+    assert [plan.shards for plan in checked] == [shards]
+
+
 @pytest.mark.parametrize(("has", "precision"), [(True, "bfloat16"), (False, "float32")])
 def test_auto_is_what_the_cpu_multiplies(has, precision, checks, checked, monkeypatch):
     from chargen import runtime
@@ -381,7 +392,9 @@ def test_a_gpu_is_used_where_it_is_found_and_not_forbidden(monkeypatch):
     )
     assert prepare().gpu is prepare(device="gpu").gpu is True
     assert set(grown) == {("the GPU", True)}
+    assert visible
     assert prepare(device="cpu").gpu is False
+    assert visible == []
 
 
 def test_threads_are_all_that_there_are_or_those_asked_for(monkeypatch):

@@ -149,6 +149,17 @@ def test_more_shards_than_streams_are_one_each():
     assert_same(Case("rnn"), Plan(xla=False, shards=BATCH + 3), FLOAT32)
 
 
+# Two threads that run one program of XLA's for the first time may crash in it.
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_two_shards_run_one_program(precision, programs):
+    case, plan = Case("gru", 2), Plan(precision, xla=False, shards=2)
+    case.fast(plan, dropout=0.5, key=(0, 1))
+    # Of the loops, the products, dropout and the loss, forward and backward.
+    expected = {"_forward", "_backward", "_dense", "_embedded", "_mask", "_times", "_nats"}
+    assert expected <= set(programs)
+    assert {name: ks for name, ks in programs.items() if ks != {0, 1}} == {}
+
+
 @pytest.mark.parametrize("characters", [FEW, MANY])
 @pytest.mark.parametrize("cell", CELLS)
 def test_logits_are_those_of_keras(cell, characters):

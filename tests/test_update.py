@@ -250,3 +250,9 @@ def test_scores_are_float32_whatever_the_precision_of_training(xla):
     ours = scored(Plan("bfloat16", xla=xla, shards=2))
     for one, other in zip(ours, scored(Plan(xla=xla, shards=2)), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_no_two_shards_are_scored_by_one_program(programs):
+    scored(PLAIN)
+    assert {"_forward", "_dense", "_embedded", "_nats"} <= set(programs)
+    assert {name: ks for name, ks in programs.items() if ks != {0, 1}} == {}
