@@ -1,4 +1,4 @@
-"""Training speed with TensorFlow's own thread pools and with chargen's, side by side.
+"""Training speed of Keras's layers with TensorFlow's own thread pools and with chargen's.
 
 chargen gives each kernel one thread and runs as many kernels as there are cores. Rounds
 alternate between the two, each in a process of its own; medians and their ratio are
@@ -23,14 +23,15 @@ def measure(pools: str, units: int, layers: int, batch: int, length: int) -> Non
     import numpy as np
 
     from chargen.clock import Clock
-    from chargen.config import Settings
+    from chargen.config import STOCK, Settings
     from chargen.corpus import cut_windows, split
     from chargen.events import Stepped
+    from chargen.runtime import prepare_tensorflow
     from chargen.text import Text
-    from chargen.trainer import Trainer, prepare_tensorflow
+    from chargen.trainer import Trainer
 
     if pools == "chargen":
-        prepare_tensorflow()
+        prepare_tensorflow(Settings())
     random = np.random.default_rng(0)
     characters = "".join(map(chr, random.integers(33, 98, size=100_000)))
     settings = Settings(
@@ -44,7 +45,10 @@ def measure(pools: str, units: int, layers: int, batch: int, length: int) -> Non
             speeds.append(event.progress.characters_per_second)
 
     batches = cut_windows(corpus.train, settings)
-    Trainer(settings, corpus, batches, listeners=[listen], clock=Clock()).run()
+    trainer = Trainer(
+        settings, corpus, batches, listeners=[listen], clock=Clock(), plan=STOCK
+    )
+    trainer.run()
     print(speeds[-1])
 
 

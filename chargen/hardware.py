@@ -36,7 +36,7 @@ def _quota() -> float | None:
     try:
         share, period = (CGROUP / "cpu.max").read_text().split()
         return None if share == "max" else int(share) / int(period)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         pass
     try:
         share = (CGROUP / "cpu" / "cpu.cfs_quota_us").read_text()
