@@ -52,7 +52,9 @@ CHANGES: dict[str, list[str]] = {
     "dropout": [f"--dropout {share}" for share in (0, 0.05, 0.15, 0.25, 0.35)],
     "kind": ["--variant variational=1", "--variant dropconnect=0.3"],
     "decay": ["--weight-decay 0", "--weight-decay 0.1"],
-    "beta": ["--set update.BETA_2=0.95", "--set update.BETA_2=0.999"],
+    "optimizer": ["--optimizer adamw", "--optimizer adamw --learning-rate 5e-3"],
+    "beta": ["--set soap.BETA_2=0.95", "--set soap.BETA_2=0.999"],
+    "refresh": ["--set soap.REFRESH=5", "--set soap.REFRESH=50"],
     "clip": ["--clip-norm 0.25", "--clip-norm 0"],
     "embedding": ["--embedding-size 32", "--embedding-size 128"],
     "initial": ["--set model.EMBEDDING_DEVIATION=0.1"],
@@ -69,7 +71,8 @@ def change_constants(settings: list[str]) -> None:
         target = importlib.import_module(f"chargen.{module}")
         if not hasattr(target, constant):
             raise SystemExit(f"chargen.{module} has no {constant}")
-        setattr(target, constant, float(value))
+        kind = type(getattr(target, constant))
+        setattr(target, constant, kind(float(value)))
 
 
 def switch_on(variants: list[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 CELLS = ("rnn", "lstm", "gru")
 WINDOWS = ("streams", "shuffled")
+OPTIMIZERS = ("soap", "adamw")
 PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("auto", "cpu", "gpu")
 PLANNED = ("precision", "xla", "shards", "stock")
@@ -166,9 +167,11 @@ class Settings:
         validation: the last part of the text that is held out, in [0, 1), or the name
             of a file; None: 0.1, or 0 for a short text.
         encoding: the text's encoding; None: UTF-8, or UTF-16 by its byte order mark.
-        learning_rate: the peak rate of AdamW.
+        optimizer: "soap" (for the kernels of the recurrent layers; AdamW for the rest) or
+            "adamw".
+        learning_rate: the optimizer's peak rate.
         warmup: share of the run in [0, 1) during which the rate rises.
-        weight_decay: AdamW's decoupled decay, not applied to biases.
+        weight_decay: the optimizer's decoupled decay, not applied to biases.
         clip_norm: bound on the gradient's global norm; 0: none.
         seconds, epochs, steps: the run's length; the first that is reached ends it.
         eval_every: steps between evaluations; None: about a twentieth of the run.
@@ -193,7 +196,8 @@ class Settings:
     stride: int = 1
     validation: float | str | None = None
     encoding: str | None = None
-    learning_rate: float = 4e-3
+    optimizer: str = "soap"
+    learning_rate: float = 1e-2
     warmup: float = 0.05
     weight_decay: float = 0.01
     clip_norm: float = 1.0
@@ -234,7 +238,11 @@ class Settings:
             if getattr(self, name) is not None:
                 require_int(name, getattr(self, name), 1)
         require_int("seed", self.seed, 0, 2**63 - 1)
-        for name, allowed in (("precision", ("auto", *PRECISIONS)), ("device", DEVICES)):
+        for name, allowed in (
+            ("optimizer", OPTIMIZERS),
+            ("precision", ("auto", *PRECISIONS)),
+            ("device", DEVICES),
+        ):
             value = getattr(self, name)
             require(value in allowed, name, f"one of {', '.join(allowed)}", value)
         if self.threads is not None:

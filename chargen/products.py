@@ -20,15 +20,24 @@ import tensorflow as tf
 from chargen.config import Plan
 
 
+def separate(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
+    """Return the function as a graph function that shares no program with another one.
+
+    XLA's CPU runtime may crash when two threads run one program for the first time at
+    once (seen with TensorFlow 2.21, in the set-up of its YNNPACK kernels). So products
+    that nothing keeps from running at the same time need programs of their own.
+    """
+    return tf.function(function, jit_compile=plan.xla, autograph=False)
+
+
 @functools.cache
 def compiled(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
     """Return the function as a graph function, traced anew for every shape.
 
-    Each plan has its own, and so has each shard, whose plan names it: XLA's CPU runtime
-    may crash when two threads run one program for the first time at once (seen with
-    TensorFlow 2.21, in the set-up of its YNNPACK kernels).
+    Each plan has one, and so has each shard, whose plan names it: see `separate`. Within
+    a shard its layers share it, one after the other.
     """
-    return tf.function(function, jit_compile=plan.xla, autograph=False)
+    return separate(function, plan)
 
 
 def flat(x: tf.Tensor) -> tf.Tensor:
@@ -66,35 +75,42 @@ def _input_gradient(dy: tf.Tensor, kernel: tf.Tensor, plan: Plan) -> tf.Tensor:
     return tf.reshape(dx, [*dy.shape[:-1], b.shape[0]])
 
 
-def _kernel_gradient(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    dy = flat(dy)
-    return tf.matmul(flat(x), dy, transpose_a=True), tf.reduce_sum(dy, 0)
+def _kernel_gradient(x: tf.Tensor, dy: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(flat(x), flat(dy), transpose_a=True)
 
 
-def _rounded(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    dy = flat(dy)
-    x = tf.transpose(tf.cast(flat(x), tf.bfloat16))
-    return x, tf.cast(dy, tf.bfloat16), tf.reduce_sum(dy, 0)
+def _rounded(x: tf.Tensor, dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    return tf.transpose(operand(flat(x), "bfloat16")), operand(flat(dy), "bfloat16")
 
 
 def _rounded_product(x: tf.Tensor, dy: tf.Tensor, xla: bool) -> tf.Tensor:
     return product(x, dy, xla=xla)
 
 
-def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, plan: Plan) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the gradients of kernel (D, N) and bias (N,) of a dense layer.
+def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, plan: Plan) -> tf.Tensor:
+    """Return the gradient of the kernel (D, N) of a dense layer.
 
     Args:
         x: (T, B, D), what went in.
         dy: (T, B, N), the gradient of what came out.
         plan: how to compute it.
     """
+    # Nothing waits for these gradients but the update: those of all layers may be computed
+    # at once.
     if plan.precision == "float32":
-        return compiled(_kernel_gradient, plan)(x, dy)
+        return separate(_kernel_gradient, plan)(x, dy)
     # Two programs: within one, XLA would not transpose x but read it by columns, and
     # fall back to float32.
-    x, dy, bias = compiled(_rounded, plan)(x, dy)
-    return compiled(_rounded_product, plan)(x, dy, plan.xla), bias
+    return separate(_rounded_product, plan)(*compiled(_rounded, plan)(x, dy), plan.xla)
+
+
+def _sum(dy: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(flat(dy), 0)
+
+
+def bias_gradient(dy: tf.Tensor, plan: Plan) -> tf.Tensor:
+    """Return the gradient of a bias (N,) that was added to each row of (T, B, N)."""
+    return compiled(_sum, plan)(dy)
 
 
 def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan) -> tf.Tensor:
@@ -104,7 +120,7 @@ def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan) -> tf.Te
     def call(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> Any:
         def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
             dx = compiled(_input_gradient, plan)(dy, kernel, plan)
-            return (dx, *kernel_gradient(x, dy, plan))
+            return dx, kernel_gradient(x, dy, plan), bias_gradient(dy, plan)
 
         return compiled(_dense, plan)(x, kernel, bias, plan), gradient
 

@@ -28,6 +28,7 @@ import tensorflow as tf
 
 from chargen.config import Plan
 from chargen.products import (
+    bias_gradient,
     compiled,
     dense,
     kernel_gradient,
@@ -268,7 +269,8 @@ def recur(
     Returns:
         The outputs (T, B, H) and the states after the last time step.
     """
-    if bias is None:
+    has_bias = bias is not None
+    if not has_bias:
         bias = tf.zeros([kernel.shape[-1]])
 
     @tf.custom_gradient
@@ -287,7 +289,8 @@ def recur(
                     gradients, cell, kernel.shape[0]
                 )
             before = compiled(_before, plan)(first[0], after[0])
-            d_kernel, d_bias = kernel_gradient(before, d_recurrent, plan)
+            d_kernel = kernel_gradient(before, d_recurrent, plan)
+            d_bias = bias_gradient(d_recurrent, plan) if has_bias else tf.zeros_like(bias)
             return (d_inputs, d_kernel, d_bias, *d_first)
 
         return (after[0], *[x[-1] for x in after]), gradient

@@ -8,7 +8,7 @@ processor. `recurrent` and `products` hold the pieces.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -101,27 +101,53 @@ def nats(logits: tf.Tensor, targets: tf.Tensor, plan: Plan) -> tf.Tensor:
 
     @tf.custom_gradient
     def call(logits: tf.Tensor) -> Any:
-        losses = compiled(_nats, plan)(logits, targets)
-        return losses, lambda dy: compiled(_nats_gradient, plan)(dy, logits, targets)
+        each = compiled(_nats, plan)(logits, targets)
+        return each, lambda dy: compiled(_nats_gradient, plan)(dy, logits, targets)
 
     return call(logits)
 
 
-def shards(
+def _shards(
     inputs: tf.Tensor, targets: tf.Tensor, states: Sequence[tf.Tensor], plan: Plan
-) -> list[tuple[tf.Tensor, tf.Tensor, Tensors]]:
-    """Cut a batch (B, T) and its states into parts of about one size."""
+) -> Iterator[tuple[Plan, tf.Tensor, tf.Tensor, Tensors]]:
+    """Cut a batch (B, T) and its states into parts of about one size, time-major.
+
+    Yields for each part its plan, inputs and targets (T, ·), and states.
+    """
     batch = inputs.shape[0]
     count = min(plan.shards, batch)
     sizes = [batch // count + (k < batch % count) for k in range(count)]
-    cut_states = zip(*[tf.split(state, sizes) for state in states], strict=True)
-    parts = zip(tf.split(inputs, sizes), tf.split(targets, sizes), cut_states, strict=True)
-    return [(part, part_targets, list(s)) for part, part_targets, s in parts]
+    cut = [tf.split(x, sizes) for x in (inputs, targets, *states)]
+    for k, (part, part_targets, *part_states) in enumerate(zip(*cut, strict=True)):
+        own = plan.of_shard(k)
+        yield own, tf.transpose(part), tf.transpose(part_targets), part_states
 
 
-def joined(states: Sequence[Tensors]) -> Tensors:
+def _joined(states: Sequence[Tensors]) -> Tensors:
     """Return the states of the parts as those of the whole batch."""
     return [tf.concat(parts, 0) for parts in zip(*states, strict=True)]
+
+
+def losses(
+    weights: Sequence[tf.Tensor],
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    cell: str,
+    plan: Plan,
+) -> tuple[tf.Tensor, Tensors]:
+    """Return the loss of each target (B, T), in nats, and the new states.
+
+    Args:
+        weights, inputs, targets, states, cell, plan: as for `loss_and_gradients`.
+    """
+    weights = [tf.convert_to_tensor(weight) for weight in weights]
+    found, after = [], []
+    for own, part, part_targets, part_states in _shards(inputs, targets, states, plan):
+        part_logits, new = logits(weights, part, part_states, cell, own)
+        found.append(tf.transpose(nats(part_logits, part_targets, own)))
+        after.append(new)
+    return tf.concat(found, 0), _joined(after)
 
 
 def loss_and_gradients(
@@ -148,25 +174,22 @@ def loss_and_gradients(
     """
     characters = inputs.shape[0] * inputs.shape[1]
     weights = [tf.convert_to_tensor(weight) for weight in weights]
-    losses, gradients, after = [], [], []
-    parts = shards(inputs, targets, states, plan)
-    for k, (part, part_targets, part_states) in enumerate(parts):
-        own = plan.of_shard(k)
-        part_key = None if key is None else tf.stack([key[0] + (k << 16), key[1]])
+    parts, gradients, after = [], [], []
+    for own, part, part_targets, part_states in _shards(inputs, targets, states, plan):
+        part_key = None if key is None else tf.stack([key[0] + (own.shard << 16), key[1]])
         with tf.GradientTape() as tape:
             tape.watch(weights)
             part_logits, new = logits(
                 weights,
-                tf.transpose(part),
+                part,
                 part_states,
                 cell,
                 own,
                 dropout=dropout,
                 key=part_key,
             )
-            each = nats(part_logits, tf.transpose(part_targets), own)
-            loss = tf.reduce_sum(each) / characters
-        losses.append(loss)
+            loss = tf.reduce_sum(nats(part_logits, part_targets, own)) / characters
+        parts.append(loss)
         gradients.append([tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)])
         after.append(new)
-    return tf.add_n(losses), gradients, joined(after)
+    return tf.add_n(parts), gradients, _joined(after)

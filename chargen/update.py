@@ -1,7 +1,8 @@
-"""One update of a model: gradients, clipping, AdamW.
+"""One update of a model: gradients, clipping, optimizers.
 
-One of the modules that import TensorFlow. The optimizer is Keras's, one for each half of
-the weights: the two run side by side, each compiled into one program.
+One of the modules that import TensorFlow. SOAP trains the kernels of the recurrent layers,
+where it is asked for; all other weights are trained by Keras's AdamW, one for each half of
+them: the two run side by side, each compiled into one program.
 """
 
 from __future__ import annotations
@@ -14,16 +15,8 @@ import tensorflow as tf
 
 from chargen.config import Plan, Settings
 from chargen.products import compiled
-from chargen.stack import (
-    Tensors,
-    joined,
-    logits,
-    loss_and_gradients,
-    nats,
-    shards,
-)
-
-BETA_2 = 0.99
+from chargen.soap import BETA_2, Soap
+from chargen.stack import Tensors, loss_and_gradients, losses
 
 
 class Update:
@@ -40,9 +33,20 @@ class Update:
         self._variables = model.trainable_variables
         self._settings = settings
         self._plan = plan
-        self._halves = _halves(self._variables)
-        self._optimizers = [self._optimizer(half) for half in self._halves]
-        self._apply = [
+        shapes = settings.model.weight_shapes(model.outputs[0].shape[-1])
+        by_soap = settings.optimizer == "soap"
+        self._kernels = [
+            i for i, weight in enumerate(shapes.items()) if by_soap and _is_for_soap(*weight)
+        ]
+        self._soap = Soap(
+            [self._variables[i].value for i in self._kernels],
+            plan,
+            weight_decay=settings.weight_decay,
+        )
+        others = [i for i in range(len(shapes)) if i not in self._kernels]
+        self._halves = _halves(self._variables, others)
+        self._adamw = [self._optimizer(half) for half in self._halves]
+        self._apply_adamw = [
             tf.function(self._applier(k), jit_compile=plan.xla, autograph=False)
             for k in range(len(self._halves))
         ]
@@ -50,9 +54,10 @@ class Update:
         self.score = tf.function(self._score, autograph=False)
 
     @property
-    def optimizer_variables(self) -> list[keras.Variable]:
-        """What the optimizer remembers."""
-        return [v for optimizer in self._optimizers for v in optimizer.variables]
+    def optimizer_variables(self) -> list[tf.Variable | keras.Variable]:
+        """What the optimizers remember."""
+        adamw = [v for optimizer in self._adamw for v in optimizer.variables]
+        return [*self._soap.variables, *adamw]
 
     def _optimizer(self, half: list[int]) -> keras.optimizers.Optimizer:
         settings = self._settings
@@ -95,17 +100,20 @@ class Update:
                 dropout=self._settings.dropout,
                 key=key,
             )
+        kernels = [[shard[i] for i in self._kernels] for shard in gradients]
         halves = [
             [[shard[i] for i in half] for shard in gradients] for half in self._halves
         ]
+        squared, projected = self._soap.project(kernels)
         scale, clip_norm = tf.ones(()), self._settings.clip_norm
         if clip_norm:
-            squared = [
+            squared += [
                 compiled(_squared_norm, self._plan.of_shard(k))(half)
                 for k, half in enumerate(halves)
             ]
             scale = clip_norm / tf.maximum(tf.sqrt(tf.add_n(squared)), clip_norm)
-        for half, apply in zip(halves, self._apply, strict=True):
+        self._soap.apply(kernels, projected, scale, rate)
+        for half, apply in zip(halves, self._apply_adamw, strict=True):
             apply(half, scale, rate)
         return loss, states
 
@@ -119,14 +127,14 @@ class Update:
                 layer.seed_generator.state.assign(mask_key)
         with tf.GradientTape() as tape:
             logits, *states = self._model([inputs, *states], training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_mean(losses)
+            each = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_mean(each)
         gradients = tape.gradient(loss, self._variables)
         # The embedding's gradient comes as slices; clipping wants it whole.
         return loss, [[tf.convert_to_tensor(g) for g in gradients]], states
 
     def _applier(self, k: int) -> Callable[..., None]:
-        optimizer, half = self._optimizers[k], self._halves[k]
+        optimizer, half = self._adamw[k], self._halves[k]
         variables = [self._variables[i] for i in half]
 
         def apply(gradients: list[Tensors], scale: tf.Tensor, rate: tf.Tensor) -> None:
@@ -146,17 +154,7 @@ class Update:
             outputs, *states = self._model([inputs, *states], training=False)
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), states
         plan = replace(self._plan, precision="float32")
-        weights = [tf.convert_to_tensor(variable) for variable in self._variables]
-        losses, after = [], []
-        parts = shards(inputs, targets, states, plan)
-        for k, (part, part_targets, part_states) in enumerate(parts):
-            own = plan.of_shard(k)
-            outputs, new = logits(
-                weights, tf.transpose(part), part_states, self._settings.cell, own
-            )
-            losses.append(tf.transpose(nats(outputs, tf.transpose(part_targets), own)))
-            after.append(new)
-        return tf.concat(losses, 0), joined(after)
+        return losses(self._variables, inputs, targets, states, self._settings.cell, plan)
 
 
 def _squared_norm(gradients: list[Tensors]) -> tf.Tensor:
@@ -164,9 +162,17 @@ def _squared_norm(gradients: list[Tensors]) -> tf.Tensor:
     return tf.add_n([tf.reduce_sum(g * g) for g in summed])
 
 
-def _halves(variables: Sequence[keras.Variable]) -> list[list[int]]:
-    """Return the indices of two parts of the weights of about one size."""
-    order = sorted(range(len(variables)), key=lambda i: -variables[i].numpy().size)
+def _is_for_soap(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a weight, by its name in a checkpoint, is a recurrent layer's kernel.
+
+    One with more rows than columns is not meant: its basis would be larger than itself.
+    """
+    return name.startswith("rnn.") and name.endswith("kernel") and shape[0] <= shape[1]
+
+
+def _halves(variables: Sequence[keras.Variable], indices: list[int]) -> list[list[int]]:
+    """Cut the indices of some weights into two parts of about one size."""
+    order = sorted(indices, key=lambda i: -variables[i].numpy().size)
     halves: list[list[int]] = [[], []]
     sizes = [0, 0]
     for i in order:

@@ -160,6 +160,23 @@ def test_no_two_shards_run_one_program(precision, programs):
     assert {name: ks for name, ks in programs.items() if ks != {0, 1}} == {}
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_two_kernel_gradients_run_one_program(precision, monkeypatch):
+    from chargen import products
+
+    made, original = [], products.separate
+
+    def spy(function, plan):
+        made.append(function.__name__)
+        return original(function, plan)
+
+    monkeypatch.setattr(products, "separate", spy)
+    Case("lstm", 2).fast(Plan(precision, xla=False, shards=2))
+    name = "_kernel_gradient" if precision == "float32" else "_rounded_product"
+    # In each shard: two recurrent kernels, the second layer's and the output's.
+    assert made.count(name) == 8
+
+
 @pytest.mark.parametrize("characters", [FEW, MANY])
 @pytest.mark.parametrize("cell", CELLS)
 def test_logits_are_those_of_keras(cell, characters):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from chargen.config import CELLS, DEVICES, PRECISIONS, WINDOWS, Settings
+from chargen.config import CELLS, DEVICES, OPTIMIZERS, PRECISIONS, WINDOWS, Settings
 from chargen.errors import Interrupted, printable
 from chargen.job import LENGTHS, Job, format_seconds, prepare, start_tensorflow
 from chargen.recipe import CHOSEN
@@ -133,9 +133,14 @@ COUNT = click.IntRange(min=1)
     "Held out: the text's last part, or a file.  [default: 0.1; 0 for a short text]",
 )
 @setting("encoding", str, "Of the corpus.  [default: UTF-8, or by the byte order mark]")
-@setting("learning_rate", ABOVE_0, "Peak rate of AdamW.")
+@setting(
+    "optimizer",
+    click.Choice(OPTIMIZERS),
+    "SOAP needs far fewer updates; AdamW is what is common.",
+)
+@setting("learning_rate", ABOVE_0, "Peak rate.")
 @setting("warmup", SHARE, "Share of the run during which the rate rises.")
-@setting("weight_decay", FROM_0, "AdamW's weight decay; biases have none.")
+@setting("weight_decay", FROM_0, "Decoupled weight decay; biases have none.")
 @setting("clip_norm", FROM_0, "Bound on the gradient's global norm; 0 for none.")
 @setting(
     "eval_every",
