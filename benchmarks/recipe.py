@@ -13,9 +13,9 @@ every row of the table is a command that repeats it on any machine.
 
 `one` is such a command. Beside the options of `chargen train` it can set what is a constant
 in chargen (`--set schedule.FINAL_RATE=0`), and switch on what was tried and is no part of
-chargen (`--variant variational=1`: dropout masks that stay the same for all time steps of a
-window; `--variant dropconnect=0.3`: dropout of recurrent weights; `--variant ema=0.998`: an
-average of the weights over updates, whose loss is printed beside the last weights' own).
+chargen (`--variant plain=1`: dropout masks that differ from one time step to the next;
+`--variant dropconnect=0.3`: dropout of recurrent weights; `--variant ema=0.998`: an average
+of the weights over updates, whose loss is printed beside the last weights' own).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CHANGES: dict[str, list[str]] = {
     "warmup": ["--warmup 0.02", "--warmup 0.1"],
     "final": ["--set schedule.FINAL_RATE=0", "--set schedule.FINAL_RATE=0.1"],
     "dropout": [f"--dropout {share}" for share in (0, 0.05, 0.15, 0.25, 0.35)],
-    "kind": ["--variant variational=1", "--variant dropconnect=0.3"],
+    "kind": ["--variant plain=1", "--variant dropconnect=0.3"],
     "decay": ["--weight-decay 0", "--weight-decay 0.1"],
     "optimizer": ["--optimizer adamw", "--optimizer adamw --learning-rate 5e-3"],
     "beta": ["--set soap.BETA_2=0.95", "--set soap.BETA_2=0.999"],
@@ -79,20 +79,20 @@ def switch_on(variants: list[str]) -> None:
     """Put what was tried into the training step."""
     for variant in variants:
         name, value = variant.split("=")
-        {"variational": variational, "dropconnect": dropconnect, "ema": average}[name](
+        {"plain": plain_dropout, "dropconnect": dropconnect, "ema": average}[name](
             float(value)
         )
 
 
-def variational(_: float) -> None:
-    """One dropout mask for all time steps of a window (Gal & Ghahramani 2016)."""
+def plain_dropout(_: float) -> None:
+    """A dropout mask for each time step."""
     from chargen import stack
 
-    plain = stack._mask
+    one_step = stack._mask
 
     def mask(x: Any, rate: float, key: Any) -> Any:
-        _, one = plain(x[:1], rate, key)
-        return x * one, one
+        _, each = one_step(x[None], rate, key)
+        return x * each, each
 
     stack._mask = mask
 

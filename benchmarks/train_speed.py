@@ -6,7 +6,8 @@ from zero states, without dropout. The model is Embedding 64 → cell × layers 
 - stock Keras: its own layers in one `tf.function`, with TensorFlow's default thread pools;
   the same with `jit_compile=True`; and with chargen's pools (kernels of one thread, one a
   core side by side), which tells the gain of the pools from that of chargen's layers;
-- chargen: its own step, compiled by XLA, one shard a core;
+- chargen: its own step, compiled by XLA, one shard a core; and the same with SOAP, its
+  default optimizer, which does more in an update;
 - PyTorch, where it is installed: `torch.nn`'s layers and fused AdamW on all cores, in
   float32 and under `torch.autocast`.
 
@@ -30,6 +31,7 @@ Usage: .venv/bin/python benchmarks/train_speed.py [--shapes TEXT]... [--rounds 5
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -136,7 +138,7 @@ def keras_step(settings: Settings, *, jit: bool = False, pools: bool = False) ->
     return lambda: float(train(*next(batches)))
 
 
-def chargen_step(settings: Settings, precision: str) -> Step:
+def chargen_step(settings: Settings, precision: str, optimizer: str = "adamw") -> Step:
     """Return a step of chargen's."""
     import tensorflow as tf
 
@@ -144,6 +146,7 @@ def chargen_step(settings: Settings, precision: str) -> Step:
     from chargen.runtime import prepare_tensorflow
     from chargen.update import Update
 
+    settings = dataclasses.replace(settings, optimizer=optimizer)
     prepare_tensorflow(settings)
     model = build_model(settings.model, CHARACTERS, seed=0)
     update = Update(model, settings, Plan(precision, xla=True, shards=cores()))
@@ -206,6 +209,10 @@ SYSTEMS: list[tuple[str, str, Callable[[Settings], Step]]] = [
     ("stock Keras, chargen's pools", "float32", partial(keras_step, pools=True)),
 ]
 SYSTEMS += [("chargen", p, partial(chargen_step, precision=p)) for p in PRECISIONS]
+SYSTEMS += [
+    ("chargen with SOAP", p, partial(chargen_step, precision=p, optimizer="soap"))
+    for p in PRECISIONS
+]
 SYSTEMS += [("PyTorch", p, partial(torch_step, precision=p)) for p in PRECISIONS] * TORCH
 LIBRARIES = [("NumPy", "float32"), ("TensorFlow", "float32"), ("TensorFlow", "bfloat16")]
 LIBRARIES += [("PyTorch", "float32"), ("PyTorch", "bfloat16")] * TORCH

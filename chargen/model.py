@@ -80,7 +80,11 @@ def build_model(
         x, *after = layer(x, initial_state=states[count * i : count * (i + 1)])
         new_states += after
         if config.dropout:
-            x = keras.layers.Dropout(config.dropout, name=f"dropout_{i}")(x)
+            x = keras.layers.Dropout(
+                config.dropout,
+                noise_shape=(None, 1, None),  # one mask for all time steps
+                name=f"dropout_{i}",
+            )(x)
     logits = keras.layers.Dense(
         vocabulary_size,
         kernel_initializer=initial(keras.initializers.GlorotUniform),

@@ -65,7 +65,7 @@ def logits(
 
 def _mask(x: tf.Tensor, rate: float, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     bits = tf.random.stateless_uniform(
-        x.shape, key, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+        x.shape[1:], key, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
     )
     kept = bits >= tf.constant(int(rate * 2**32), tf.uint32)
     mask = tf.where(kept, tf.constant(1 / (1 - rate), tf.float32), 0.0)
@@ -77,7 +77,10 @@ def _times(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def _dropped(x: tf.Tensor, rate: float, key: tf.Tensor, plan: Plan) -> tf.Tensor:
-    """Return x with each element dropped, or scaled by 1 / (1 - rate)."""
+    """Return x (T, B, H) with each unit dropped, or scaled by 1 / (1 - rate).
+
+    A unit of a stream is dropped for all time steps of the window (Gal & Ghahramani 2016).
+    """
 
     @tf.custom_gradient
     def call(x: tf.Tensor) -> Any:

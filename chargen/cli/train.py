@@ -118,7 +118,7 @@ COUNT = click.IntRange(min=1)
 @setting("units", COUNT, "Size of each recurrent layer.")
 @setting("layers", COUNT, "Number of recurrent layers.")
 @setting("embedding_size", COUNT, "Size of a character's vector.")
-@setting("dropout", SHARE, "Share of each layer's output dropped in training.")
+@setting("dropout", SHARE, "Share of each layer's units dropped in training.")
 @setting("batch_size", COUNT, "Streams or windows a step.")
 @setting("seq_length", COUNT, "Characters a window: gradients reach back so far.")
 @setting(
