@@ -49,7 +49,7 @@ class Soap:
         self._kernels = kernels
         self._plan = plan
         self._weight_decay = weight_decay
-        self._updates = tf.Variable(0)
+        self._updates = tf.Variable(0, dtype=tf.int64)
         sides = [kernel.shape[0] for kernel in kernels]
         self._covariances = [tf.Variable(tf.zeros((side, side))) for side in sides]
         self._bases = [tf.Variable(tf.eye(side)) for side in sides]

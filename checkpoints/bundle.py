@@ -18,10 +18,10 @@ from chargen.run import LOG_FILE, RUN_FILE, Run
 
 BUNDLED = Path(__file__).parent / "bundled"
 COMMANDS = {
-    "harbour-plays": "train harbour-plays --units 256 --batch-size 16 --learning-rate 7e-3 "
-    "--dropout 0.43 --steps 1900",
+    "harbour-plays": "train harbour-plays --units 256 --batch-size 16 --optimizer adamw "
+    "--learning-rate 4e-3 --dropout 0.43 --steps 3000",
     "sishi-jueju": "train sishi-jueju --units 256 --batch-size 16 --learning-rate 7e-3 "
-    "--dropout 0.5 --steps 400",
+    "--dropout 0.5 --steps 360",
 }
 
 

@@ -17,6 +17,7 @@ from chargen.config import (
     MAX_LAYERS,
     MAX_THREADS,
     MAX_UNITS,
+    OPTIMIZERS,
     PLANNED,
     STOCK,
     WINDOWS,
@@ -146,6 +147,11 @@ def test_the_outermost_seeds_are_taken(value):
     assert Settings(seed=value).seed == value
 
 
+@pytest.mark.parametrize("value", ["adam", "SOAP", "", None, 1])
+def test_an_unknown_optimizer_is_refused(value):
+    refused(Settings, "optimizer", value)
+
+
 @pytest.mark.parametrize("value", ["float16", "BFLOAT16", "", None, 16])
 @pytest.mark.parametrize("kind", [Settings, Plan])
 def test_an_unknown_precision_is_refused(kind, value):
@@ -235,6 +241,7 @@ def some_settings(draw):
         windows=draw(st.sampled_from(WINDOWS)),
         validation=draw(st.none() | share | st.text()),
         encoding=draw(st.none() | st.text()),
+        optimizer=draw(st.sampled_from(OPTIMIZERS)),
         learning_rate=draw(st.floats(0, 1e300, exclude_min=True)),
         warmup=draw(share),
         seconds=draw(st.none() | st.floats(0, 1e300, exclude_min=True)),

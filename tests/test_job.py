@@ -228,6 +228,8 @@ def test_resume_keeps_precision_and_layers_and_takes_other_threads():
     started(prepare("story.txt", given))
     with pytest.raises(SettingsError, match="--precision bfloat16 differs"):
         prepare("story.txt", {"precision": "bfloat16"}, resume=True)
+    with pytest.raises(SettingsError, match="--optimizer adamw differs"):
+        prepare("story.txt", {"optimizer": "adamw"}, resume=True)
     with pytest.raises(SettingsError, match="--stock"):
         prepare("story.txt", {"stock": True}, resume=True)
     assert prepare("story.txt", {"threads": 5}, resume=True).settings.threads == 5

@@ -20,7 +20,7 @@ BOTTOM = {"errors", "config"}
 TEXTS = {*BOTTOM, "files", "text", "vocabulary"}
 FILES = {*TEXTS, "corpus", "checkpoint"}
 # The modules that import TensorFlow.
-DOORS = {"products", "recurrent", "stack", "model", "update", "runtime", "trainer"}
+DOORS = {"products", "recurrent", "stack", "model", "soap", "update", "runtime", "trainer"}
 EVERYTHING = {path.stem for path in PACKAGE.glob("*.py")} | {"cli"}
 
 # Module → the modules of chargen that it may import. `chargen` is the package itself,
@@ -52,7 +52,8 @@ LAYERS: dict[str, set[str]] = {
     "recurrent": {"config", "products"},
     "stack": {"config", "products", "recurrent"},
     "model": {*FILES, "recurrent"},
-    "update": {"config", "products", "stack"},
+    "soap": {"config", "products"},
+    "update": {"config", "products", "soap", "stack"},
     # 4
     "generate": {*FILES, "sampling", "engine"},
     "evaluate": {*FILES, "engine"},
@@ -87,6 +88,7 @@ PACKAGES: dict[str, set[str]] = {
     "recurrent": {"keras", "tensorflow"},
     "stack": {"tensorflow"},
     "model": {"numpy", "keras"},
+    "soap": {"tensorflow"},
     "update": {"keras", "tensorflow"},
     "runtime": {"numpy", "platformdirs", "tensorflow"},
     "trainer": {"numpy", "tensorflow"},

@@ -54,9 +54,14 @@ def start(*arguments):
     )
 
 
+def training_of(name):
+    """How a run was trained, as its newest checkpoint tells it."""
+    return open_checkpoint(f"{name}/latest").training
+
+
 def plan_of(name):
-    """How a run was computed, as its newest checkpoint tells it."""
-    training = open_checkpoint(f"{name}/latest").training
+    """How a run was computed."""
+    training = training_of(name)
     keys = ("precision", "xla", "shards", "threads", "stock")
     return {key: training[key] for key in keys}
 
@@ -134,7 +139,7 @@ def test_train_then_sample_then_repeat():
             {"precision": "float32", "xla": True, "shards": 1, "stock": False},
         ),
         (
-            ["--stock", "--threads", "1"],
+            ["--stock", "--threads", "1", "--optimizer", "adamw"],
             {"precision": "float32", "xla": False, "shards": 1, "stock": True},
         ),
         pytest.param(
@@ -150,6 +155,8 @@ def test_how_steps_are_computed_is_obeyed_and_recorded(options, plan, cache_fold
     assert done.returncode == 0, done.stderr
     threads = int(options[options.index("--threads") + 1])
     assert plan_of("mine") == {**plan, "threads": threads}
+    optimizer = "adamw" if "--optimizer" in options else "soap"
+    assert training_of("mine")["optimizer"] == optimizer
     if sys.platform == "linux" and not plan["stock"]:  # else no check was due
         outcomes = json.loads((cache_folder / "chargen" / "checks.json").read_text())
         assert any("rnn" in name for found in outcomes.values() for name in found)
@@ -158,6 +165,7 @@ def test_how_steps_are_computed_is_obeyed_and_recorded(options, plan, cache_fold
     assert ("--stock" in repeat) == plan["stock"]
     assert repeat[repeat.index("--precision") + 1] == plan["precision"]
     assert repeat[repeat.index("--threads") + 1] == str(threads)
+    assert repeat[repeat.index("--optimizer") + 1] == optimizer
 
 
 def test_a_dry_run_prints_a_command_that_asks_for_the_same_and_trains_nothing():
