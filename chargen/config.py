@@ -68,8 +68,8 @@ class ModelConfig:
         units: size H of every recurrent layer's output.
         layers: number of recurrent layers.
         embedding_size: size E of a character's vector.
-        dropout: share in [0, 1) of each recurrent layer's units that is dropped in training,
-            for a whole window.
+        dropout: share in [0, 1) of each recurrent layer's units that is dropped in
+            training, for a whole window.
     """
 
     cell: str = "lstm"

@@ -34,10 +34,9 @@ class Update:
         self._settings = settings
         self._plan = plan
         shapes = settings.model.weight_shapes(model.outputs[0].shape[-1])
-        by_soap = settings.optimizer == "soap"
-        self._kernels = [
-            i for i, weight in enumerate(shapes.items()) if by_soap and _is_for_soap(*weight)
-        ]
+        self._kernels = []
+        if settings.optimizer == "soap":
+            self._kernels = [i for i, x in enumerate(shapes.items()) if _is_for_soap(*x)]
         self._soap = Soap(
             [self._variables[i].value for i in self._kernels],
             plan,
