@@ -36,9 +36,9 @@ from chargen.hardware import cores, cpu_model
 from chargen.recipe import EVALUATING, START
 
 BASE = {
-    60: "--units 256 --batch-size 16 --learning-rate 4e-3 --dropout 0.1",
-    300: "--units 512 --batch-size 32 --learning-rate 4e-3 --dropout 0.2",
-    600: "--units 512 --batch-size 32 --learning-rate 4e-3 --dropout 0.3",
+    60: "--units 256 --batch-size 32 --learning-rate 1e-2 --dropout 0.1",
+    300: "--units 512 --batch-size 64 --learning-rate 8e-3 --dropout 0.15",
+    600: "--units 512 --batch-size 64 --learning-rate 8e-3 --dropout 0.2",
 }
 CHANGES: dict[str, list[str]] = {
     "units": ["--units 128", "--units 192", "--units 384", "--units 512"],
@@ -46,7 +46,7 @@ CHANGES: dict[str, list[str]] = {
     "layers": ["--layers 1", "--layers 3"],
     "batch": ["--batch-size 16", "--batch-size 32", "--batch-size 64"],
     "window": ["--seq-length 16", "--seq-length 64"],
-    "rate": ["--learning-rate 2e-3", "--learning-rate 3e-3", "--learning-rate 6e-3"],
+    "rate": [f"--learning-rate {rate}" for rate in (4e-3, 6e-3, 15e-3)],
     "warmup": ["--warmup 0.02", "--warmup 0.1"],
     "final": ["--set schedule.FINAL_RATE=0", "--set schedule.FINAL_RATE=0.1"],
     "dropout": [f"--dropout {share}" for share in (0, 0.05, 0.15, 0.25, 0.35)],
