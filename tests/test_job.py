@@ -12,7 +12,8 @@ from conftest import tiny_checkpoint
 
 from chargen.config import Plan
 from chargen.errors import CheckpointError, SettingsError, TextError
-from chargen.job import format_seconds, prepare
+from chargen.job import prepare
+from chargen.options import format_seconds
 from chargen.run import Run
 
 STORY = "Once upon a time there was a clerk who counted salt.\n"
@@ -233,6 +234,15 @@ def test_resume_keeps_precision_and_layers_and_takes_other_threads():
     with pytest.raises(SettingsError, match="--stock"):
         prepare("story.txt", {"stock": True}, resume=True)
     assert prepare("story.txt", {"threads": 5}, resume=True).settings.threads == 5
+
+
+def test_resume_takes_another_device_and_auto_where_nothing_was_asked():
+    started(prepare("story.txt", {"steps": 9}))
+    job = prepare("story.txt", {"device": "cpu", "precision": "auto"}, resume=True)
+    assert job.settings.device == "cpu"
+    started(prepare("story.txt", {"steps": 9, "precision": "float32"}))
+    with pytest.raises(SettingsError, match="--precision auto differs"):
+        prepare("story.txt", {"precision": "auto"}, resume=True)
 
 
 PLAN = {"precision": "bfloat16", "xla": True, "shards": 3, "stock": False}

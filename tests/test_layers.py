@@ -34,6 +34,7 @@ LAYERS: dict[str, set[str]] = {
     "signals": set(),
     "schedule": {"config"},
     "hardware": set(),
+    "options": set(),
     "recipe": {"config", "hardware"},
     # 1: files and characters
     "files": BOTTOM,
@@ -57,18 +58,20 @@ LAYERS: dict[str, set[str]] = {
     # 4
     "generate": {*FILES, "sampling", "engine"},
     "evaluate": {*FILES, "engine"},
-    "runtime": {*BOTTOM, *("files", "hardware", "model", "stack", "chargen")},
+    "runtime": {*BOTTOM, *("files", "hardware", "model", "stack", "update", "chargen")},
     "trainer": {*FILES, *("clock", "schedule", "events", "model", "update")},
     "listeners": {*FILES, "run", "events", "chargen"},
     "report": {*FILES, "evaluate"},
     # 5
+    "resolve": {*FILES, "schedule", "recipe", "options", "run"},
+    # 6
     "job": {
         *FILES,
-        *("clock", "schedule", "recipe", "run", "library", "events", "listeners"),
+        *("clock", "options", "resolve", "run", "library", "events", "listeners"),
         "chargen",
     },
     "__init__": {*BOTTOM, "engine", "evaluate", "generate", "library"},
-    # 6
+    # 7
     "cli": EVERYTHING - DOORS | {"chargen"},
     "__main__": {"cli"},
 }

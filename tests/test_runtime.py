@@ -192,6 +192,40 @@ def test_what_does_not_work_is_left_off_one_after_the_other(failing, checks, mon
     assert len(checked) == len(LADDER[: failing + 1])
 
 
+def test_a_failure_of_the_moment_is_not_remembered(checks, monkeypatch):
+    import tensorflow as tf
+
+    from chargen import runtime
+
+    def check(cell, plan):
+        if full and plan == FAST:
+            raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr(runtime, "_error", check)
+    full = True
+    plan, notes = choose()
+    assert plan == LADDER[1]
+    assert notes == ["bfloat16 does not work here, and is off: training is slower"]
+    full = False
+    assert choose() == (FAST, [])
+
+
+def test_a_check_tells_failures_of_the_moment_from_others(monkeypatch):
+    import tensorflow as tf
+
+    def fail(kind):
+        def raise_it(*_):
+            raise kind(None, None, "as it was told")
+
+        return raise_it
+
+    with monkeypatch.context() as patch, pytest.raises(tf.errors.ResourceExhaustedError):
+        spoiled(patch, fail(tf.errors.ResourceExhaustedError))
+    with monkeypatch.context() as patch:
+        found = spoiled(patch, fail(tf.errors.UnimplementedError))
+    assert found == "UnimplementedError: as it was told"
+
+
 def test_no_plan_is_checked_twice_where_there_is_less_to_leave_off(checks, monkeypatch):
     last = Plan(xla=False)
     everything = [replace(plan, precision="float32", shards=1) for plan in LADDER]
@@ -451,3 +485,16 @@ def test_the_real_cache_folder_is_left_alone(cache_folder):
     if sys.platform == "linux":
         found = Path(platformdirs.user_cache_dir("chargen", appauthor=False))
         assert found == cache_folder / "chargen"
+
+
+def test_an_update_that_does_not_learn_is_found(monkeypatch):
+    from chargen import runtime
+    from chargen.soap import Soap
+
+    plain = Soap.apply
+
+    def climbing(soap, shards, projected, scale, rate):
+        plain(soap, shards, projected, scale, -10 * rate)
+
+    monkeypatch.setattr(Soap, "apply", climbing)
+    assert runtime._error("rnn", Plan(xla=False)) == "updates do not lower the loss"

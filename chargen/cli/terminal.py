@@ -13,7 +13,8 @@ from chargen import generate
 from chargen.engine import Engine
 from chargen.errors import printable
 from chargen.events import CheckpointDue, Event, Note, RolledBack, Stepped
-from chargen.job import Job, format_seconds
+from chargen.job import Job
+from chargen.options import format_seconds
 
 SAMPLE_LENGTH = 120
 SAMPLE_ROWS = 5

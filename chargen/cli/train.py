@@ -18,7 +18,9 @@ from click.core import ParameterSource
 
 from chargen.config import CELLS, DEVICES, OPTIMIZERS, PRECISIONS, WINDOWS, Settings
 from chargen.errors import Interrupted, printable
-from chargen.job import LENGTHS, Job, format_seconds, prepare, start_tensorflow
+from chargen.job import Job, prepare, start_tensorflow
+from chargen.options import format_seconds
+from chargen.resolve import LENGTHS
 from chargen.recipe import CHOSEN
 from chargen.report import describe_loss, verdict, xz_nats
 from chargen.signals import StopSignals

@@ -1,0 +1,170 @@
+"""From what was asked for to the settings of a run: checked, chosen, filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from chargen.config import DEFAULT_SECONDS, Settings
+from chargen.corpus import Corpus, Shuffled, Streams
+from chargen.errors import SettingsError, TextError, printable
+from chargen.options import format_value, option
+from chargen.recipe import measured_speed, recommend
+from chargen.run import Run
+from chargen.schedule import total_steps, useful_steps
+from chargen.text import Text, read_text
+
+LENGTHS = ("seconds", "epochs", "steps")
+CHANGEABLE = (*LENGTHS, "eval_every", "save_every", "patience", "threads", "device")
+"""Settings that a resumed run may be given anew."""
+
+FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100 uses them
+
+
+def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a run's description has; none where it is damaged."""
+    settings = description.get("settings", {})
+    return dict(settings) if isinstance(settings, dict) else {}
+
+
+def read_validation(
+    given: Mapping[str, Any],
+    base: Mapping[str, Any],
+    before: Mapping[str, Any],
+    corpus: Path,
+) -> tuple[float | Text | None, str | None]:
+    """Return what to validate on, and the name of the file as asked for, if it is one."""
+    value = given.get("validation", base.get("validation"))
+    if not isinstance(value, str):
+        return value, None
+    encoding = given.get("encoding", base.get("encoding"))
+    if "validation" in given:
+        return read_text(Path(value), encoding=encoding), value
+    # A run keeps the file's name only: look beside us and beside the corpus.
+    for path in (Path(value), corpus.parent / value):
+        if path.is_file():
+            return read_text(path, encoding=encoding), str(path)
+    raise TextError(
+        f"the run validates on {printable(value)}, which is neither here nor beside the "
+        "corpus: say where it is with --validation"
+    )
+
+
+def check_unchanged(
+    run: Run,
+    before: Mapping[str, Any],
+    given: Mapping[str, Any],
+    text: Text,
+    validation: float | Text | None,
+) -> None:
+    """Refuse to resume a run with other settings or on another text."""
+    resolved = settings_of(before)
+    # Not asked for, the precision was "auto", and has become what the CPU multiplies.
+    asked = {"precision": "auto", **before.get("given", {})}
+    for name, value in given.items():
+        same = value in (resolved.get(name), asked.get(name))
+        if name not in CHANGEABLE and not same:
+            raise SettingsError(
+                f"{option(name)} {value} differs from the run's "
+                f"{resolved.get(name, 'default')}: a resumed run keeps its settings. "
+                f"Leave {option(name)} out, or start a new run without --resume"
+            )
+    sources = [text.source]
+    if isinstance(validation, Text):
+        sources.append(validation.source)
+    recorded = before.get("corpus", [])
+    for now, then in zip(sources, recorded, strict=False):
+        if now["name"] != then.get("name"):
+            raise SettingsError(
+                f"{printable(str(run.folder))} learned from "
+                f"{printable(str(then.get('name')))} and not from {printable(now['name'])}"
+            )
+        if now["sha256"] != then.get("sha256"):
+            raise SettingsError(
+                f"{printable(now['name'])} has changed since "
+                f"{printable(str(run.folder))} was started (its SHA-256 differs): bring "
+                "the old file back, or start a new run without --resume"
+            )
+
+
+def recommended(
+    settings: Settings, given: Mapping[str, Any], characters: int
+) -> tuple[Settings, str]:
+    """Fill in the recipe for the text and the length, and say what was chosen."""
+    timed = settings.epochs is None and settings.steps is None
+    seconds = settings.seconds or (DEFAULT_SECONDS if timed else None)
+    speed = measured_speed(settings) if seconds else 0.0
+    chosen = recommend(settings, given, characters, seconds=seconds, speed=speed)
+    options = [
+        f"{option(name)} {format_value(name, value)}"
+        for name, value in chosen.settings.items()
+    ]
+    note = "nothing is left to choose"
+    if options:
+        note = f"chosen for this text and length: {' '.join(options)}"
+    note += f"; about {max(1, round(chosen.passes)):,} passes over the training text"
+    return replace(settings, **chosen.settings), note
+
+
+def resolve(
+    settings: Settings,
+    text: Text,
+    validation: float | Text | None,
+    corpus: Corpus,
+    batches: Streams | Shuffled,
+    notes: list[str],
+) -> Settings:
+    """Fill in what was not asked for, and say what the text forces."""
+    if isinstance(validation, Text):
+        share: float | str = validation.name
+    elif validation is None:
+        share = len(corpus.validation) and 0.1
+    else:
+        share = validation
+    sizes = (("batch_size", batches.batch_size), ("seq_length", batches.seq_length))
+    for name, size in sizes:
+        if size != getattr(settings, name):
+            notes.append(
+                f"{option(name)} is {size} instead of {getattr(settings, name)}: "
+                f"{len(corpus.train):,} characters hold no more"
+            )
+    if not corpus.validation.size:
+        notes.append(
+            "training on the whole text: there is no validation loss, and the latest "
+            "checkpoint counts as the best"
+        )
+        if settings.patience is not None:
+            raise SettingsError(
+                "--patience waits for a lower validation loss, and there is no "
+                "validation part: give --validation"
+            )
+    elif corpus.unseen:
+        notes.append(
+            f"{corpus.unseen:.2%} of the validation characters never occur in training"
+        )
+    settings = replace(
+        settings,
+        validation=share,
+        encoding=text.encoding,
+        batch_size=batches.batch_size,
+        seq_length=batches.seq_length,
+    )
+    useful = useful_steps(batches.steps_per_epoch)
+    limit = total_steps(settings, batches.steps_per_epoch)
+    if settings.seconds is None and limit is None:
+        notes.append("training for 5 minutes, the default: --for, --epochs or --steps")
+        settings = replace(settings, seconds=DEFAULT_SECONDS, steps=useful)
+        characters = useful * batches.batch_size * batches.seq_length
+        if characters < FASTEST * DEFAULT_SECONDS:
+            notes[-1] += (
+                f". This text can hardly use more than {useful:,} steps "
+                f"({useful / batches.steps_per_epoch:.0f} passes), so it may end earlier"
+            )
+    elif settings.seconds is None and limit is not None and limit > useful:
+        notes.append(
+            f"{limit / batches.steps_per_epoch:.0f} passes over the text were asked for; "
+            f"one of this size rarely gains from more than {useful:,} steps"
+        )
+    return settings
