@@ -51,7 +51,7 @@ CHANGES: dict[str, list[str]] = {
     "final": ["--set schedule.FINAL_RATE=0", "--set schedule.FINAL_RATE=0.1"],
     "dropout": [f"--dropout {share}" for share in (0, 0.05, 0.15, 0.25, 0.35)],
     "kind": ["--variant plain=1", "--variant dropconnect=0.3"],
-    "decay": ["--weight-decay 0", "--weight-decay 0.1"],
+    "decay": ["--weight-decay 0.01", "--weight-decay 0.4"],
     "optimizer": ["--optimizer adamw", "--optimizer adamw --learning-rate 5e-3"],
     "beta": ["--set soap.BETA_2=0.95", "--set soap.BETA_2=0.999"],
     "refresh": ["--set soap.REFRESH=5", "--set soap.REFRESH=50"],

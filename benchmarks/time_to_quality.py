@@ -17,7 +17,7 @@ each warmed on 200 characters; and cold-256, in windows of 256 characters that c
 part, each from a zero state, every character scored. chargen's NumPy engine scores all
 systems after training and outside the time. Of a chargen run the newest checkpoints and
 the best are left: other rows have the loss of its log, whose measuring was part of its
-time. The controls evaluate nothing: they save their weights at about 20 moments.
+time. The controls evaluate nothing: they save their weights at about six moments.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from chargen.schedule import Length, learning_rate
 from chargen.text import read_text
 
 COLD = 256  # characters a window
-SAVES = 20  # of a control's weights, in the time given
+SAVES = 6  # of a control's weights, in the time given: scoring one takes seconds
 TUTORIAL = ModelConfig(cell="gru", units=1024, layers=1, embedding_size=256, dropout=0.0)
 TUTORIAL_BATCH, TUTORIAL_WINDOW = 64, 100
 COLUMNS = f"seconds | step | passes | carried | cold-{COLD}"

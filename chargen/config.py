@@ -200,7 +200,7 @@ class Settings:
     optimizer: str = "soap"
     learning_rate: float = 1e-2
     warmup: float = 0.05
-    weight_decay: float = 0.01
+    weight_decay: float = 0.1
     clip_norm: float = 1.0
     seconds: float | None = None
     epochs: int | None = None

@@ -135,7 +135,7 @@ def recommend(
 
 def dropout(passes: float) -> float:
     """Return the dropout that so many passes over a text call for, to two places."""
-    return round(min(0.5, 0.08 * math.log2(1 + passes)), 2)
+    return round(min(0.5, max(0.0, 0.1 * math.log2(1 + passes) - 0.08)), 2)
 
 
 def _trained(
