@@ -47,6 +47,7 @@ from chargen.text import Text, read_text
 if TYPE_CHECKING:
     from chargen.runtime import Runtime
 
+
 @dataclass
 class Job:
     """A training that is ready to start.

@@ -216,7 +216,9 @@ def _learns(cell: str, plan: Plan) -> bool:
     ids = np.random.default_rng(2).integers(11, size=(5, 8), dtype=np.int32)
     states = [tf.zeros((5, settings.units))] * STATES[cell]
     losses = [
-        update.train(ids[:, :-1], ids[:, 1:], states, tf.constant(1e-2), tf.zeros(2, tf.int32))
+        update.train(
+            ids[:, :-1], ids[:, 1:], states, tf.constant(1e-2), tf.zeros(2, tf.int32)
+        )
         for _ in range(3)
     ]
     first, *_, last = (float(loss) for loss, _ in losses)
