@@ -29,7 +29,6 @@ from chargen.update import Update
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}
 """Largest error of a gradient, relative to its largest element, that a check allows."""
 
-
 TRANSIENT = (
     tf.errors.ResourceExhaustedError,
     tf.errors.UnavailableError,
@@ -154,7 +153,22 @@ def _from_fast_to_safe(plan: Plan) -> Iterator[Plan]:
 
 
 def _error(cell: str, plan: Plan) -> str | None:
-    """Return what is wrong with a step; None: it equals that of Keras's own layers."""
+    """Return what is wrong with training by a plan; None: nothing was found.
+
+    Raises:
+        tf.errors.OpError: one of `TRANSIENT`.
+    """
+    plan = replace(plan, shards=min(plan.shards, 2))  # more would be checked no better
+    try:
+        return _step_error(cell, plan) or _update_error(cell, plan)
+    except TRANSIENT:
+        raise
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"[:500]
+
+
+def _step_error(cell: str, plan: Plan) -> str | None:
+    """Return how a step differs from that of Keras's own layers; None: it does not."""
     config = ModelConfig(cell=cell, units=24, layers=2, embedding_size=8)
     batch, length, characters = 5, 7, 11
     model = build_model(config, characters, seed=1, stock=True)
@@ -168,12 +182,7 @@ def _error(cell: str, plan: Plan) -> str | None:
 
     def fast(inputs: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]) -> Any:
         loss, shards, after = loss_and_gradients(
-            weights,
-            inputs,
-            targets,
-            states,
-            cell,
-            replace(plan, shards=min(plan.shards, 2)),
+            weights, inputs, targets, states, cell, plan
         )
         return loss, [tf.add_n(list(g)) for g in zip(*shards, strict=True)], after
 
@@ -186,26 +195,19 @@ def _error(cell: str, plan: Plan) -> str | None:
         return loss, [tf.convert_to_tensor(g) for g in gradients], after
 
     arguments = (tf.constant(ids[:, :-1]), tf.constant(ids[:, 1:]), states)
-    try:
-        ours, theirs = (
-            tf.nest.flatten(tf.function(f, autograph=False)(*arguments))
-            for f in (fast, stock)
-        )
-        learned = _learns(cell, plan)
-    except TRANSIENT:
-        raise
-    except (tf.errors.OpError, ValueError, TypeError) as error:
-        return f"{type(error).__name__}: {error}"[:500]
+    ours, theirs = (
+        tf.nest.flatten(tf.function(f, autograph=False)(*arguments)) for f in (fast, stock)
+    )
     for one, other in zip(ours, theirs, strict=True):
         a, b = one.numpy(), other.numpy()
         difference = np.abs(a - b).max() / max(np.abs(b).max(), 1e-6)
         if not difference <= TOLERANCE[plan.precision]:
             return f"differs by {difference:.2g}"
-    return None if learned else "updates do not lower the loss"
+    return None
 
 
-def _learns(cell: str, plan: Plan) -> bool:
-    """Whether updates of a small model lower its loss on the batch they are made for.
+def _update_error(cell: str, plan: Plan) -> str | None:
+    """Return what is wrong where updates do not lower the loss of the batch they are for.
 
     What the optimizers compute cannot be compared number by number: a first update is
     about the sign of each gradient, which rounding turns over where it is near zero.
@@ -222,7 +224,7 @@ def _learns(cell: str, plan: Plan) -> bool:
         for _ in range(3)
     ]
     first, *_, last = (float(loss) for loss, _ in losses)
-    return last < first
+    return None if last < first else "updates do not lower the loss"
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """Make the checkpoints that ship with chargen: `make bundled`, or this file with names.
 
 Each is trained by the command below, and its best step is kept without what only a resume
-needs. The same machine and versions give the same bytes.
+needs. The same machine and versions give the same bytes. What ships now is older than these
+commands: its own stand in benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from chargen.run import LOG_FILE, RUN_FILE, Run
 BUNDLED = Path(__file__).parent / "bundled"
 COMMANDS = {
     "harbour-plays": "train harbour-plays --units 256 --batch-size 16 --optimizer adamw "
-    "--learning-rate 4e-3 --dropout 0.43 --steps 3000",
+    "--learning-rate 4e-3 --weight-decay 0.01 --dropout 0.43 --steps 3000",
     "sishi-jueju": "train sishi-jueju --units 256 --batch-size 16 --learning-rate 7e-3 "
     "--dropout 0.5 --steps 360",
 }

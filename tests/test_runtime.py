@@ -355,6 +355,19 @@ def test_a_gradient_that_is_not_finite_is_found(monkeypatch):
     assert found == "differs by nan"
 
 
+def test_an_update_that_does_not_learn_is_found(monkeypatch):
+    from chargen import runtime
+    from chargen.soap import Soap
+
+    plain = Soap.apply
+
+    def climbing(soap, shards, projected, scale, rate):
+        plain(soap, shards, projected, scale, -10 * rate)
+
+    monkeypatch.setattr(Soap, "apply", climbing)
+    assert runtime._error("rnn", Plan(xla=False)) == "updates do not lower the loss"
+
+
 def test_a_loss_and_a_state_that_are_wrong_are_found(monkeypatch):
     with monkeypatch.context() as patch:
         assert spoiled(patch, lambda loss, g, after: (loss + 0.1, g, after))
@@ -485,16 +498,3 @@ def test_the_real_cache_folder_is_left_alone(cache_folder):
     if sys.platform == "linux":
         found = Path(platformdirs.user_cache_dir("chargen", appauthor=False))
         assert found == cache_folder / "chargen"
-
-
-def test_an_update_that_does_not_learn_is_found(monkeypatch):
-    from chargen import runtime
-    from chargen.soap import Soap
-
-    plain = Soap.apply
-
-    def climbing(soap, shards, projected, scale, rate):
-        plain(soap, shards, projected, scale, -10 * rate)
-
-    monkeypatch.setattr(Soap, "apply", climbing)
-    assert runtime._error("rnn", Plan(xla=False)) == "updates do not lower the loss"
