@@ -14,8 +14,8 @@ every row of the table is a command that repeats it on any machine.
 `one` is such a command. Beside the options of `chargen train` it can set what is a constant
 in chargen (`--set schedule.FINAL_RATE=0`), and switch on what was tried and is no part of
 chargen (`--variant plain=1`: dropout masks that differ from one time step to the next;
-`--variant dropconnect=0.3`: dropout of recurrent weights; `--variant ema=0.998`: an average
-of the weights over updates, whose loss is printed beside the last weights' own).
+`--variant dropconnect=0.3`: dropout of recurrent weights). `--set average.POWER=1e9` takes the
+last weights instead of their average.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ CHANGES: dict[str, list[str]] = {
     "clip": ["--clip-norm 0.25", "--clip-norm 0"],
     "embedding": ["--embedding-size 32", "--embedding-size 128"],
     "initial": ["--set model.EMBEDDING_DEVIATION=0.1"],
-    "average": ["--variant ema=0.998"],
+    "average": [f"--set average.POWER={power}" for power in (4, 16, 1e9)],
 }
 OURS = ("--set", "--variant")
 
@@ -79,9 +79,7 @@ def switch_on(variants: list[str]) -> None:
     """Put what was tried into the training step."""
     for variant in variants:
         name, value = variant.split("=")
-        {"plain": plain_dropout, "dropconnect": dropconnect, "ema": average}[name](
-            float(value)
-        )
+        {"plain": plain_dropout, "dropconnect": dropconnect}[name](float(value))
 
 
 def plain_dropout(_: float) -> None:
@@ -118,34 +116,6 @@ def dropconnect(rate: float) -> None:
         return loss, masked, states
 
     update.loss_and_gradients = loss_and_gradients
-
-
-def average(decay: float) -> None:
-    """Print, at each evaluation, the loss of an exponential average of the weights."""
-    from chargen.trainer import Trainer
-
-    plain_step, plain_evaluate = Trainer._step, Trainer._evaluate
-
-    def step(trainer: Any) -> None:
-        plain_step(trainer)
-        weights = [v.numpy() for v in trainer._model.trainable_variables]
-        averaged = getattr(trainer, "averaged", None) or weights
-        trainer.averaged = [
-            decay * a + (1 - decay) * w for a, w in zip(averaged, weights, strict=True)
-        ]
-
-    def evaluate(trainer: Any) -> None:
-        plain_evaluate(trainer)
-        variables = trainer._model.trainable_variables
-        weights = [v.numpy() for v in variables]
-        for variable, value in zip(variables, trainer.averaged, strict=True):
-            variable.assign(value)
-        loss = trainer._validation_loss(trainer._validation)
-        print(f"averaged weights: {loss:.4f} nats", flush=True)
-        for variable, value in zip(variables, weights, strict=True):
-            variable.assign(value)
-
-    Trainer._step, Trainer._evaluate = step, evaluate
 
 
 def train(text: str, options: list[str], folder: Path) -> list[dict[str, Any]]:

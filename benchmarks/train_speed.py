@@ -152,9 +152,9 @@ def chargen_step(settings: Settings, precision: str, optimizer: str = "adamw") -
     update = Update(model, settings, Plan(precision, xla=True, shards=cores()))
     zeros = tf.zeros((settings.batch_size, settings.units))
     states = [zeros] * (STATES[settings.cell] * settings.layers)
-    rate, key = tf.constant(RATE), tf.zeros(2, tf.int32)
+    rate, key, newest = tf.constant(RATE), tf.zeros(2, tf.int32), tf.constant(0.01)
     batches = random_batches(settings)
-    return lambda: float(update.train(*next(batches), states, rate, key)[0])
+    return lambda: float(update.train(*next(batches), states, rate, key, newest)[0])
 
 
 def torch_step(settings: Settings, precision: str) -> Step:

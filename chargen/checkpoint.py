@@ -337,7 +337,7 @@ def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) ->
             "training cannot be resumed"
         )
     parameters = checkpoint.model.parameters(len(checkpoint.vocabulary))
-    data, header = _read_tensor_file(folder, RESUME, files, 16 * parameters + MAX_STATES)
+    data, header = _read_tensor_file(folder, RESUME, files, 24 * parameters + MAX_STATES)
     for name, entry in header.items():
         _demand(entry["dtype"] in RESUME_TYPES, f"{name} is of the type {entry['dtype']}")
     return safetensors.numpy.load(data)

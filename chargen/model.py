@@ -1,20 +1,18 @@
-"""The Keras model: built from a `ModelConfig`, its weights by their checkpoint names.
+"""The Keras model, built from a `ModelConfig`.
 
-One of the modules that import TensorFlow. Nothing here reads a file: a checkpoint's
-weights arrive as arrays that `checkpoint` has already checked.
+One of the modules that import TensorFlow. Nothing here reads a file: weights arrive as
+arrays that `checkpoint` has already checked.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 # The user's own Keras may be set to another backend; chargen's models are TensorFlow's.
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from chargen import recurrent
 from chargen.config import STATES, ModelConfig
@@ -91,25 +89,3 @@ def build_model(
         name="dense",
     )(x)
     return keras.Model([ids, *states], [logits, *new_states])
-
-
-def get_weights(model: keras.Model, config: ModelConfig) -> dict[str, npt.NDArray]:
-    """Return copies of the weights, float32, by their names in a checkpoint."""
-    return {
-        name: np.array(variable.numpy())  # may share memory that the next update writes
-        for name, variable in _named(model, config).items()
-    }
-
-
-def set_weights(
-    model: keras.Model, config: ModelConfig, weights: Mapping[str, npt.NDArray]
-) -> None:
-    """Set the weights from arrays by their names in a checkpoint."""
-    for name, variable in _named(model, config).items():
-        variable.assign(weights[name])
-
-
-def _named(model: keras.Model, config: ModelConfig) -> dict[str, keras.Variable]:
-    vocabulary_size = model.outputs[0].shape[-1]
-    names = config.weight_shapes(vocabulary_size)
-    return dict(zip(names, model.trainable_variables, strict=True))

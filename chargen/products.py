@@ -12,7 +12,7 @@ layouts in which the fast bfloat16 kernels do not apply (benchmarks/RESULTS.md).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import tensorflow as tf
@@ -38,6 +38,16 @@ def compiled(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
     a shard its layers share it, one after the other.
     """
     return separate(function, plan)
+
+
+def total(parts: Iterable[tf.Tensor]) -> tf.Tensor:
+    """Return the sum of tensors of one shape, added up in their order.
+
+    `tf.add_n` begins with whichever of them it may overwrite, which depends on what other
+    threads have done with them by then: its last bits vary from three tensors on. So do
+    those of a chain of additions, which TensorFlow rewrites to it.
+    """
+    return tf.reduce_sum(tf.stack(list(parts)), 0)
 
 
 def flat(x: tf.Tensor) -> tf.Tensor:

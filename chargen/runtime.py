@@ -217,11 +217,9 @@ def _update_error(cell: str, plan: Plan) -> str | None:
     update = Update(model, settings, plan)
     ids = np.random.default_rng(2).integers(11, size=(5, 8), dtype=np.int32)
     states = [tf.zeros((5, settings.units))] * STATES[cell]
+    rate, key, newest = tf.constant(1e-2), tf.zeros(2, tf.int32), tf.ones(())
     losses = [
-        update.train(
-            ids[:, :-1], ids[:, 1:], states, tf.constant(1e-2), tf.zeros(2, tf.int32)
-        )
-        for _ in range(3)
+        update.train(ids[:, :-1], ids[:, 1:], states, rate, key, newest) for _ in range(3)
     ]
     first, *_, last = (float(loss) for loss, _ in losses)
     return None if last < first else "updates do not lower the loss"

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from chargen.config import Plan
-from chargen.products import compiled, operand, product, separate
+from chargen.products import compiled, operand, product, separate, total
 
 BETA_1 = 0.9
 BETA_2 = 0.99
@@ -123,7 +123,7 @@ class Soap:
         covariance, basis, m = self._covariances[i], self._bases[i], self._m[i]
 
         def refresh() -> bool:
-            gradient = tf.add_n(list(gradients)) * scale
+            gradient = total(gradients) * scale
             fresh = tf.matmul(gradient, gradient, transpose_b=True)
             covariance.assign(MEMORY * covariance + (1 - MEMORY) * fresh)
             new, _ = tf.linalg.qr(tf.matmul(covariance, basis))
@@ -142,6 +142,6 @@ def _rows(basis: tf.Tensor, plan: Plan) -> tf.Tensor:
 def _project(
     rows: tf.Tensor, gradients: list[tf.Tensor], plan: Plan
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    gradient = tf.add_n(gradients)
+    gradient = total(gradients)
     projected = product(rows, operand(gradient, plan.precision), xla=plan.xla)
     return tf.reduce_sum(gradient * gradient), projected

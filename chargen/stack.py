@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from chargen.config import STATES, Plan
-from chargen.products import compiled, dense, embedded_dense
+from chargen.products import compiled, dense, embedded_dense, total
 from chargen.recurrent import biases, recur
 
 Tensors = list[tf.Tensor]
@@ -195,4 +195,4 @@ def loss_and_gradients(
         parts.append(loss)
         gradients.append([tf.convert_to_tensor(g) for g in tape.gradient(loss, weights)])
         after.append(new)
-    return tf.add_n(parts), gradients, _joined(after)
+    return total(parts), gradients, _joined(after)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from chargen.average import newest_share
 from chargen.checkpoint import Arrays, Checkpoint
 from chargen.clock import Clock
 from chargen.config import STATES, Plan, Settings
@@ -33,7 +34,7 @@ from chargen.events import (
     RolledBack,
     Stepped,
 )
-from chargen.model import build_model, get_weights, set_weights
+from chargen.model import build_model
 from chargen.schedule import Length, learning_rate, total_steps, useful_steps
 from chargen.update import Update
 
@@ -140,10 +141,11 @@ class Trainer:
 
         config = settings.model
         self._config = config
-        self._model = build_model(
+        self._names = list(config.weight_shapes(len(corpus.vocabulary)))
+        model = build_model(
             config, len(corpus.vocabulary), seed=settings.seed, stock=plan.stock
         )
-        self._update = Update(self._model, settings, plan)
+        self._update = Update(model, settings, plan)
         self._states = self._zero_states(batches.batch_size)
         self._validation: ScoredStreams | None = None
         if corpus.validation.size:
@@ -219,8 +221,13 @@ class Trainer:
         inputs, targets, fresh = self._batches.batch(counters.step)
         states = self._zero_states(len(inputs)) if fresh else self._states
         key = tf.constant([settings.seed % 2**31, counters.step % 2**31], tf.int32)
-        rate = tf.constant(self._rate, tf.float32)
-        loss_tensor, self._states = self._update.train(inputs, targets, states, rate, key)
+        rate, newest = (
+            tf.constant(x, tf.float32)
+            for x in (self._rate, newest_share(counters.step + 1))
+        )
+        loss_tensor, self._states = self._update.train(
+            inputs, targets, states, rate, key, newest
+        )
         loss = float(loss_tensor)
         self._clock.lap("step")
         if not math.isfinite(loss):
@@ -328,17 +335,20 @@ class Trainer:
     ) -> CheckpointDue:
         self._counters.seconds = self._clock.spent
         resume = self._counters.to_arrays()
-        for i, variable in enumerate(self._update.optimizer_variables):
-            resume[f"optimizer.{i}"] = np.array(variable.numpy())
+        for name, variable in self._update.private.items():
+            resume[name] = _copy(variable)
         for i, state in enumerate(self._states):
-            resume[f"state.{i}"] = np.array(state.numpy())
+            resume[f"state.{i}"] = _copy(state)
         return CheckpointDue(
             progress=self._progress(),
             evaluated=evaluated,
             validation=validation,
             best=best,
             validation_characters=self._validation.characters if self._validation else 0,
-            weights=get_weights(self._model, self._config),
+            weights={
+                name: _copy(variable)
+                for name, variable in zip(self._names, self._update.averaged, strict=True)
+            },
             resume=resume,
         )
 
@@ -350,10 +360,7 @@ class Trainer:
         """
         expected = {
             **{k: v.shape for k, v in Counters().to_arrays().items()},
-            **{
-                f"optimizer.{i}": tuple(variable.shape)
-                for i, variable in enumerate(self._update.optimizer_variables)
-            },
+            **{k: tuple(v.shape) for k, v in self._update.private.items()},
             **{f"state.{i}": tuple(s.shape) for i, s in enumerate(self._states)},
         }
         if {name: array.shape for name, array in resume.items()} != expected:
@@ -362,9 +369,10 @@ class Trainer:
                 "another version of chargen or Keras? Its weights can still be sampled "
                 "from"
             )
-        set_weights(self._model, self._config, weights)
-        for i, variable in enumerate(self._update.optimizer_variables):
-            variable.assign(resume[f"optimizer.{i}"])
+        for name, averaged in zip(self._names, self._update.averaged, strict=True):
+            averaged.assign(weights[name])
+        for name, variable in self._update.private.items():
+            variable.assign(resume[name])
         self._states = [tf.constant(resume[f"state.{i}"]) for i in range(len(self._states))]
         self._counters = Counters.from_arrays(resume)
 
@@ -463,3 +471,7 @@ class Trainer:
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _copy(variable: tf.Variable | tf.Tensor) -> npt.NDArray:
+    return np.array(variable.numpy())  # may share memory that the next update writes

@@ -1,4 +1,4 @@
-"""One update of a model: gradients, clipping, optimizers.
+"""One update of a model: gradients, clipping, optimizers, averaged weights.
 
 One of the modules that import TensorFlow. SOAP trains the kernels of the recurrent layers,
 where it is asked for; all other weights are trained by Keras's AdamW, one for each half of
@@ -13,8 +13,9 @@ from dataclasses import replace
 import keras
 import tensorflow as tf
 
+from chargen.average import Average
 from chargen.config import Plan, Settings
-from chargen.products import compiled
+from chargen.products import compiled, total
 from chargen.soap import BETA_2, Soap
 from chargen.stack import Tensors, loss_and_gradients, losses
 
@@ -49,14 +50,23 @@ class Update:
             tf.function(self._applier(k), jit_compile=plan.xla, autograph=False)
             for k in range(len(self._halves))
         ]
+        self._average = Average([v.value for v in self._variables], plan)
         self.train = tf.function(self._train, autograph=False)
         self.score = tf.function(self._score, autograph=False)
 
     @property
-    def optimizer_variables(self) -> list[tf.Variable | keras.Variable]:
-        """What the optimizers remember."""
+    def averaged(self) -> list[tf.Variable]:
+        """The averaged weights, in the order of the model's; these are scored."""
+        return self._average.variables
+
+    @property
+    def private(self) -> dict[str, tf.Variable | keras.Variable]:
+        """What only a resume needs: the latest weights, and what the optimizers remember."""
         adamw = [v for optimizer in self._adamw for v in optimizer.variables]
-        return [*self._soap.variables, *adamw]
+        return {
+            **{f"weight.{i}": v for i, v in enumerate(self._variables)},
+            **{f"optimizer.{i}": v for i, v in enumerate([*self._soap.variables, *adamw])},
+        }
 
     def _optimizer(self, half: list[int]) -> keras.optimizers.Optimizer:
         settings = self._settings
@@ -74,14 +84,16 @@ class Update:
         states: Tensors,
         rate: tf.Tensor,
         key: tf.Tensor,
+        share: tf.Tensor,
     ) -> tuple[tf.Tensor, Tensors]:
-        """Update the weights once.
+        """Update the weights once, and their average.
 
         Args:
             inputs, targets: (B, T) int32.
             states: (B, H) each.
             rate: scalar float32, the learning rate.
             key: (2,) int32, of the dropout masks.
+            share: scalar float32, what the new weights count in the average.
 
         Returns:
             The mean loss before the update, in nats, and the new states.
@@ -110,10 +122,11 @@ class Update:
                 compiled(_squared_norm, self._plan.of_shard(k))(half)
                 for k, half in enumerate(halves)
             ]
-            scale = clip_norm / tf.maximum(tf.sqrt(tf.add_n(squared)), clip_norm)
+            scale = clip_norm / tf.maximum(tf.sqrt(total(squared)), clip_norm)
         self._soap.apply(kernels, projected, scale, rate)
         for half, apply in zip(halves, self._apply_adamw, strict=True):
             apply(half, scale, rate)
+        self._average.include(share)
         return loss, states
 
     def _stock_gradients(
@@ -138,9 +151,7 @@ class Update:
 
         def apply(gradients: list[Tensors], scale: tf.Tensor, rate: tf.Tensor) -> None:
             optimizer.learning_rate.assign(rate)
-            summed = [
-                tf.add_n(list(shards)) * scale for shards in zip(*gradients, strict=True)
-            ]
+            summed = [total(shards) * scale for shards in zip(*gradients, strict=True)]
             optimizer.apply(summed, variables)
 
         return apply
@@ -148,17 +159,25 @@ class Update:
     def _score(
         self, inputs: tf.Tensor, targets: tf.Tensor, states: Tensors
     ) -> tuple[tf.Tensor, Tensors]:
-        """Return the loss of each target (B, T), in nats, and the new states."""
+        """Return the loss of each target (B, T), in nats, and the new states.
+
+        The weights are the averaged ones.
+        """
         if self._plan.stock:
-            outputs, *states = self._model([inputs, *states], training=False)
+            (outputs, *states), _ = self._model.stateless_call(
+                self.averaged,
+                [v.value for v in self._model.non_trainable_variables],
+                [inputs, *states],
+                training=False,
+            )
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), states
         plan = replace(self._plan, precision="float32")
-        return losses(self._variables, inputs, targets, states, self._settings.cell, plan)
+        return losses(self.averaged, inputs, targets, states, self._settings.cell, plan)
 
 
 def _squared_norm(gradients: list[Tensors]) -> tf.Tensor:
-    summed = [tf.add_n(list(shards)) for shards in zip(*gradients, strict=True)]
-    return tf.add_n([tf.reduce_sum(g * g) for g in summed])
+    summed = [total(shards) for shards in zip(*gradients, strict=True)]
+    return total(tf.reduce_sum(g * g) for g in summed)
 
 
 def _is_for_soap(name: str, shape: tuple[int, ...]) -> bool:

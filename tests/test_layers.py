@@ -20,7 +20,10 @@ BOTTOM = {"errors", "config"}
 TEXTS = {*BOTTOM, "files", "text", "vocabulary"}
 FILES = {*TEXTS, "corpus", "checkpoint"}
 # The modules that import TensorFlow.
-DOORS = {"products", "recurrent", "stack", "model", "soap", "update", "runtime", "trainer"}
+DOORS = {
+    *("products", "recurrent", "stack", "model", "average", "soap", "update", "runtime"),
+    "trainer",
+}
 EVERYTHING = {path.stem for path in PACKAGE.glob("*.py")} | {"cli"}
 
 # Module → the modules of chargen that it may import. `chargen` is the package itself,
@@ -53,13 +56,14 @@ LAYERS: dict[str, set[str]] = {
     "recurrent": {"config", "products"},
     "stack": {"config", "products", "recurrent"},
     "model": {*FILES, "recurrent"},
+    "average": {"config", "products"},
     "soap": {"config", "products"},
-    "update": {"config", "products", "soap", "stack"},
+    "update": {"config", "products", "average", "soap", "stack"},
     # 4
     "generate": {*FILES, "sampling", "engine"},
     "evaluate": {*FILES, "engine"},
     "runtime": {*BOTTOM, *("files", "hardware", "model", "stack", "update", "chargen")},
-    "trainer": {*FILES, *("clock", "schedule", "events", "model", "update")},
+    "trainer": {*FILES, *("clock", "schedule", "events", "average", "model", "update")},
     "listeners": {*FILES, "run", "events", "chargen"},
     "report": {*FILES, "evaluate"},
     # 5
@@ -91,6 +95,7 @@ PACKAGES: dict[str, set[str]] = {
     "recurrent": {"keras", "tensorflow"},
     "stack": {"tensorflow"},
     "model": {"numpy", "keras"},
+    "average": {"tensorflow"},
     "soap": {"tensorflow"},
     "update": {"keras", "tensorflow"},
     "runtime": {"numpy", "platformdirs", "tensorflow"},

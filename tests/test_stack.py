@@ -275,6 +275,26 @@ def test_gradients_are_those_of_finite_differences(cell):
         assert error(one, other) <= FLOAT32, name
 
 
+def test_a_sum_is_the_same_whatever_may_be_overwritten():
+    import tensorflow as tf
+
+    from chargen.products import total
+
+    random = np.random.default_rng(0)
+    a, b, c = (random.normal(size=1000).astype(np.float32) for _ in range(3))
+    expected = (a + b) + c * c
+
+    def added(add):
+        # The square belongs to nobody else: its memory may hold the sum.
+        summed = tf.function(lambda a, b, c: add([a, b, tf.square(c)]), autograph=False)
+        return summed(*map(tf.constant, (a, b, c))).numpy()
+
+    np.testing.assert_array_equal(added(total), expected)
+    # Why there is `total`: these begin with the square.
+    for other in (tf.add_n, lambda parts: parts[0] + parts[1] + parts[2]):
+        assert (added(other) != expected).any()
+
+
 @pytest.mark.parametrize("xla", [False, True])
 def test_nats_are_the_logarithm_of_softmax(xla):
     import tensorflow as tf

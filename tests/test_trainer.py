@@ -198,10 +198,49 @@ def test_dropout_masks_differ_from_step_to_step_and_change_the_result(plan):
     for step in (7, 7, 8):
         trainer._restore(weights.weights, weights.resume)
         loss, _ = trainer._update.train(
-            inputs, targets, states, tf.constant(0.0), tf.constant([0, step])
+            inputs, targets, states, tf.constant(0.0), tf.constant([0, step]), tf.ones(())
         )
         losses.append(float(loss))
     assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.mark.parametrize("plan", ["plain", "stock"])
+def test_a_checkpoint_holds_averaged_weights_and_a_resume_the_latest(plan):
+    from chargen.average import POWER
+
+    training = Training(steps=12, eval_every=12, plan=PLANS[plan])
+    variables = [v for n, v in training.trainer._update.private.items() if "weight" in n]
+    latest = []
+    training.stop_when = lambda event: (
+        isinstance(event, Stepped)
+        and latest.append([np.array(v.numpy(), np.float64) for v in variables])
+    )
+    training.run()
+    expected = latest[0]
+    for t, weights in enumerate(latest, 1):
+        new = 1 - (1 - 1 / t) ** (POWER + 1)
+        expected = [m + new * (w - m) for m, w in zip(expected, weights, strict=True)]
+    assert len(latest) == 12
+    for i, (mean, array) in enumerate(
+        zip(expected, training.last.weights.values(), strict=True)
+    ):
+        np.testing.assert_allclose(array, mean, atol=1e-6)
+        raw = training.last.resume[f"weight.{i}"]
+        np.testing.assert_array_equal(raw, latest[-1][i].astype(np.float32))
+        assert np.abs(raw - array).max() > 1e-4  # the tolerance tells them apart
+
+
+def test_a_snapshot_does_not_change_with_later_updates():
+    training, then = Training(steps=3, eval_every=1), []
+    training.stop_when = lambda event: (
+        isinstance(event, CheckpointDue)
+        and then.append({k: a.copy() for k, a in {**event.weights, **event.resume}.items()})
+    )
+    training.run()
+    for copies, event in zip(then, training.of(CheckpointDue), strict=True):
+        assert_same_weights(copies, {**event.weights, **event.resume})
+    assert not np.array_equal(then[0]["embedding"], then[2]["embedding"])
+    assert not np.array_equal(then[0]["weight.0"], then[2]["weight.0"])
 
 
 @pytest.mark.parametrize(
@@ -325,8 +364,8 @@ def spoil(training: Training, *, at_step: int, times: int) -> None:
     """Make the update of one step return a loss that is not a number, some times."""
     train, left = training.trainer._update.train, [times]
 
-    def spoiled(inputs, targets, states, rate, key):
-        loss, states = train(inputs, targets, states, rate, key)
+    def spoiled(inputs, targets, states, rate, key, newest):
+        loss, states = train(inputs, targets, states, rate, key, newest)
         if int(key[1]) == at_step and left[0]:
             left[0] -= 1
             return np.float32(np.nan), states

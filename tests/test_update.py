@@ -38,14 +38,18 @@ class Trained:
         count = STATES[self.settings.cell] * self.settings.layers
         return [tf.zeros((BATCH, self.settings.units))] * count
 
-    def train(self, steps, *, rate=RATE):
+    def train(self, steps, *, rate=RATE, newest=1.0):
         """Update on batches that depend on the step alone, and return the losses."""
         import tensorflow as tf
 
         losses = []
         for step in range(steps):
             loss, self.states = self.update.train(
-                *batch(step), self.states, tf.constant(rate), tf.constant([0, step])
+                *batch(step),
+                self.states,
+                tf.constant(rate),
+                tf.constant([0, step]),
+                tf.constant(newest),
             )
             losses.append(float(loss))
         return losses
@@ -238,7 +242,8 @@ def test_stock_dropout_has_a_key_of_its_own_for_every_layer_step_and_seed():
     for key in ([0, 7], [0, 8], [1, 7], [0, 7]):
         inputs, targets = batch(0)
         trained.update.train(
-            inputs, targets, trained.states, tf.constant(0.0), tf.constant(key)
+            *(inputs, targets, trained.states),
+            *(tf.constant(0.0), tf.constant(key), tf.ones(())),
         )
     assert len(seen) == 12
     assert len(set(seen)) == 9
@@ -280,6 +285,22 @@ def test_scores_are_those_of_keras(cell, plan):
     np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-5)
     for one, other in zip(states, after, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("plan", [PLAIN, STOCK], ids=["plain", "stock"])
+def test_averaged_weights_are_scored(plan):
+    trained, still = Trained("lstm", plan=plan), Trained("lstm", plan=plan)
+    before = trained.weights
+    trained.train(2, rate=0.1, newest=0.0)
+    assert all((a != b).any() for a, b in zip(before, trained.weights, strict=True))
+    losses, _ = trained.update.score(*batch(0), trained.zero_states())
+    expected, _ = still.update.score(*batch(0), still.zero_states())
+    np.testing.assert_array_equal(losses, expected)
+    trained.train(1, rate=0.0, newest=0.25)
+    for old, new, mean in zip(before, trained.weights, trained.update.averaged, strict=True):
+        np.testing.assert_allclose(mean, old + 0.25 * (new - old), rtol=0, atol=1e-6)
+    moved, _ = trained.update.score(*batch(0), trained.zero_states())
+    assert np.abs(moved - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize("xla", [False, pytest.param(True, marks=slow)])
