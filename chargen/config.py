@@ -75,7 +75,7 @@ class ModelConfig:
     cell: str = "lstm"
     units: int = 256
     layers: int = 2
-    embedding_size: int = 64
+    embedding_size: int = 128
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -189,7 +189,7 @@ class Settings:
     cell: str = "lstm"
     units: int = 256
     layers: int = 2
-    embedding_size: int = 64
+    embedding_size: int = 128
     dropout: float = 0.1
     batch_size: int = 16
     seq_length: int = 32

@@ -17,7 +17,7 @@ import numpy as np
 from chargen import recurrent
 from chargen.config import STATES, ModelConfig
 
-EMBEDDING_DEVIATION = 0.3
+EMBEDDING_DEVIATION = 1.0
 """Of the initial embedding: with Keras's 0.05 the first passes learn next to nothing."""
 
 LAYERS: dict[str, type[keras.Layer]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from chargen.config import Settings
 
-FINAL_RATE = 0.02
+FINAL_RATE = 0.1
 """The rate at the end of the run, as a share of the peak."""
 
 USEFUL_PASSES = 100

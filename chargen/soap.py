@@ -28,7 +28,7 @@ from chargen.products import compiled, operand, product, separate, total
 BETA_1 = 0.9
 BETA_2 = 0.99
 EPSILON = 1e-8
-REFRESH = 20
+REFRESH = 10
 """Updates from one new basis to the next; the first update gives one too."""
 MEMORY = 0.7
 """Share of C that a refresh keeps."""

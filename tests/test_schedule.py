@@ -92,7 +92,7 @@ def test_progress_never_goes_back(moves):
 
 
 def cosine(progress):
-    return 0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2
+    return 0.1 + 0.9 * (1 + math.cos(math.pi * progress)) / 2
 
 
 def test_the_rate_rises_from_nothing():
@@ -112,14 +112,14 @@ def test_after_the_rise_the_rate_falls_by_the_cosine(progress):
 
 
 def test_half_way_the_rate_is_half_way_to_the_end():
-    assert learning_rate(0.5, peak=1.0, warmup=0.05) == pytest.approx(0.51)
+    assert learning_rate(0.5, peak=1.0, warmup=0.05) == pytest.approx(0.55)
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.05, 0.9])
 def test_the_last_rate_is_the_final_share_of_the_peak(warmup):
-    assert FINAL_RATE == 0.02
+    assert FINAL_RATE == 0.1
     rate = learning_rate(1.0, peak=4e-3, warmup=warmup)
-    assert rate == pytest.approx(0.02 * 4e-3)
+    assert rate == pytest.approx(0.1 * 4e-3)
 
 
 def test_without_warmup_the_rate_starts_at_the_peak():
