@@ -10,7 +10,7 @@ included, on the first nine tenths of the text (chargen's default):
   Dense; Adam at 1e-3; 64 random windows of 100 characters a step, from a zero state; no
   dropout, stock layers, TensorFlow's own thread pools;
 - pytorch: model and recipe of the chargen run, with PyTorch's layers and its AdamW for all
-  weights (it has no SOAP), in float32.
+  weights (it has no SOAP), in float32, and without averaged weights.
 
 Losses are nats per character of the whole validation part: carried, along 16 streams,
 each warmed on 200 characters; and cold-256, in windows of 256 characters that cover the

@@ -34,6 +34,7 @@ import argparse
 import dataclasses
 import importlib.metadata
 import importlib.util
+import itertools
 import json
 import math
 import multiprocessing
@@ -142,6 +143,7 @@ def chargen_step(settings: Settings, precision: str, optimizer: str = "adamw") -
     """Return a step of chargen's."""
     import tensorflow as tf
 
+    from chargen.average import newest_share
     from chargen.model import build_model
     from chargen.runtime import prepare_tensorflow
     from chargen.update import Update
@@ -152,9 +154,14 @@ def chargen_step(settings: Settings, precision: str, optimizer: str = "adamw") -
     update = Update(model, settings, Plan(precision, xla=True, shards=cores()))
     zeros = tf.zeros((settings.batch_size, settings.units))
     states = [zeros] * (STATES[settings.cell] * settings.layers)
-    rate, key, newest = tf.constant(RATE), tf.zeros(2, tf.int32), tf.constant(0.01)
-    batches = random_batches(settings)
-    return lambda: float(update.train(*next(batches), states, rate, key, newest)[0])
+    rate, key = tf.constant(RATE), tf.zeros(2, tf.int32)
+    batches, updates = random_batches(settings), itertools.count(1000)
+
+    def step() -> float:
+        newest = tf.constant(newest_share(next(updates)), tf.float32)
+        return float(update.train(*next(batches), states, rate, key, newest)[0])
+
+    return step
 
 
 def torch_step(settings: Settings, precision: str) -> Step:

@@ -206,7 +206,7 @@ def test_dropout_masks_differ_from_step_to_step_and_change_the_result(plan):
 
 @pytest.mark.parametrize("plan", ["plain", "stock"])
 def test_a_checkpoint_holds_averaged_weights_and_a_resume_the_latest(plan):
-    from chargen.average import POWER
+    from chargen.average import newest_share
 
     training = Training(steps=12, eval_every=12, plan=PLANS[plan])
     variables = [v for n, v in training.trainer._update.private.items() if "weight" in n]
@@ -218,7 +218,7 @@ def test_a_checkpoint_holds_averaged_weights_and_a_resume_the_latest(plan):
     training.run()
     expected = latest[0]
     for t, weights in enumerate(latest, 1):
-        new = 1 - (1 - 1 / t) ** (POWER + 1)
+        new = newest_share(t)
         expected = [m + new * (w - m) for m, w in zip(expected, weights, strict=True)]
     assert len(latest) == 12
     for i, (mean, array) in enumerate(
