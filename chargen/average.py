@@ -9,8 +9,8 @@ falls to almost nothing, at which little is learned. After update t, with w the 
 so that update k of t counts in proportion to k^POWER, about. The mean age of what is in it
 is always the same share of the run, 1 / (POWER + 2), however long that is (Karras et al.
 2024, "Analyzing and Improving the Training Dynamics of Diffusion Models", arXiv 2312.02696,
-section 3.1). Weights hardly differ from one update to the next, so that each fifth stands for
-the four before it, at a fifth of the cost.
+section 3.1). Weights hardly differ from one update to the next, so that each fifth stands
+for the four before it, at a fifth of the cost.
 """
 
 from __future__ import annotations

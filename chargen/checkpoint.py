@@ -1,4 +1,4 @@
-"""One checkpoint: a step directory, format 1. Imports layers 0–1, NumPy and safetensors.
+"""One checkpoint: a step directory, format 1. Imports layers 0–1.
 
 docs/checkpoints.md is the contract. Reading runs no code of the file's and allocates
 nothing that the limits below do not allow: sizes, names, shapes and dtypes are checked
@@ -7,28 +7,23 @@ before a weight is touched. Everything that opens a checkpoint goes through `rea
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import safetensors
-import safetensors.numpy
-
-from chargen.config import MAX_PARAMETERS, ModelConfig, is_number
+from chargen.config import MAX_PARAMETERS, ModelConfig, is_count, is_number
 from chargen.errors import CheckpointError, printable
 from chargen.files import (
     dump_json,
-    parse_json,
-    read_file,
     read_json,
     sync_folder,
     write_file,
 )
+from chargen.tensors import MAX_HEADER, Arrays, Entry, read_tensors, tensor_bytes
 from chargen.vocabulary import MAX_CHARACTERS, Vocabulary
 
 FORMAT = 1
@@ -36,10 +31,8 @@ MANIFEST = "checkpoint.json"
 WEIGHTS = "weights.safetensors"
 RESUME = "resume.safetensors"
 
-MAX_HEADER = 2**20
 MAX_STATES = 2**28  # bytes of recurrent states in the resume part
-RESUME_TYPES = ("F32", "F64", "I32", "I64")
-MAX_SOURCES = 100_000
+MAX_SOURCES = 1_000
 MAX_SETTINGS = 1_000
 
 TEXT_POLICY = {
@@ -65,8 +58,6 @@ KEYS = (
     "losses",
     "files",
 )
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -109,9 +100,9 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: the disk or the file system refuses.
     """
-    contents = {WEIGHTS: _tensor_bytes(checkpoint.weights)}
+    contents = {WEIGHTS: tensor_bytes(checkpoint.weights)}
     if checkpoint.resume:
-        contents[RESUME] = _tensor_bytes(checkpoint.resume)
+        contents[RESUME] = tensor_bytes(checkpoint.resume)
     manifest = {
         "format": FORMAT,
         "chargen": checkpoint.chargen,
@@ -140,10 +131,13 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     sync_folder(folder)
 
 
-def _tensor_bytes(arrays: Arrays) -> bytes:
-    # safetensors writes an array's memory as it lies, whatever its strides.
-    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    return safetensors.numpy.save(whole)
+def resumable(folder: Path) -> bool:
+    """Whether a step directory says that it holds what a training needs to go on.
+
+    Raises:
+        CheckpointError: its manifest is missing, damaged, or of a newer format.
+    """
+    return RESUME in _read_manifest(folder)[1]
 
 
 def read(folder: Path, *, resume: bool = False) -> Checkpoint:
@@ -157,25 +151,37 @@ def read(folder: Path, *, resume: bool = False) -> Checkpoint:
         CheckpointError: something is missing, damaged, beyond the limits, or written in
             a newer format.
     """
+    checkpoint, files = _read_manifest(folder)
+    with _blaming(folder / WEIGHTS):
+        weights = _read_weights(folder, files, checkpoint)
+    extra: Arrays = {}
+    if resume:
+        with _blaming(folder / RESUME):
+            extra = _read_resume(folder, files, checkpoint)
+    return Checkpoint(**{**vars(checkpoint), "weights": weights, "resume": extra})
+
+
+def _read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, Any]]:
+    """Read checkpoint.json: all but the arrays, and what it says of their files."""
     manifest = read_json(folder / MANIFEST)
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise CheckpointError(
-            f"{printable(str(folder / MANIFEST))}: format {version} is newer than format "
-            f"{FORMAT}, the newest that this version of chargen reads: upgrade chargen"
+            f"{printable(str(folder / MANIFEST))}: format {str(version)[:40]} is newer "
+            f"than format {FORMAT}, the newest that this version of chargen reads: "
+            "upgrade chargen"
         )
-    part = MANIFEST
+    with _blaming(folder / MANIFEST):
+        return _parse(manifest)
+
+
+@contextlib.contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Turn a ValueError into a CheckpointError that names a file."""
     try:
-        checkpoint, files = _parse(manifest)
-        part = WEIGHTS
-        weights = _read_weights(folder, files, checkpoint)
-        part = RESUME
-        extra = _read_resume(folder, files, checkpoint) if resume else {}
-    except (ValueError, safetensors.SafetensorError) as error:
-        raise CheckpointError(
-            f"{printable(str(folder / part))}: {printable(str(error))}"
-        ) from error
-    return Checkpoint(**{**vars(checkpoint), "weights": weights, "resume": extra})
+        yield
+    except ValueError as error:
+        raise CheckpointError(f"{printable(str(path))}: {printable(str(error))}") from error
 
 
 def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
@@ -288,7 +294,7 @@ def _object(value: object, what: str, keys: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _count(value: object, what: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+    if not isinstance(value, int) or not is_count(value):
         raise ValueError(f"{what} is no whole number, at least 0")
     return value
 
@@ -307,26 +313,25 @@ def _hash(value: object) -> None:
 def _read_weights(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:
     """Read the weights, whose names, shapes and dtype follow from the model."""
     expected = checkpoint.model.weight_shapes(len(checkpoint.vocabulary))
-    size = 4 * sum(math.prod(shape) for shape in expected.values())
-    data, header = _read_tensor_file(folder, WEIGHTS, files, size)
-    missing = sorted(set(expected) - set(header))
-    unknown = sorted(set(header) - set(expected))
-    _demand(
-        not (missing or unknown),
-        f"the model of {MANIFEST} is another: it lacks {missing}, and has the unknown "
-        f"{unknown[:8]}",
-    )
-    for name, shape in expected.items():
-        found = (header[name]["dtype"], header[name]["shape"])
+
+    def check(header: dict[str, Entry]) -> None:
+        missing = sorted(set(expected) - set(header))
+        unknown = sorted(set(header) - set(expected))
         _demand(
-            found == ("F32", list(shape)),
-            f"{name} must be float32 {shape}, as {MANIFEST} has the model; it is "
-            f"{str(found[0])[:20]} {str(found[1])[:80]}",
+            not (missing or unknown),
+            f"the model of {MANIFEST} is another: it lacks {missing}, and has the unknown "
+            f"{unknown[:8]}",
         )
-    weights = safetensors.numpy.load(data)
-    for name, array in weights.items():
-        _demand(bool(np.isfinite(array).all()), f"{name} has values that are not finite")
-    return weights
+        for name, shape in expected.items():
+            found = header[name]
+            _demand(
+                (found.dtype, found.shape) == ("F32", shape),
+                f"{name} must be float32 {shape}, as {MANIFEST} has the model; it is "
+                f"{found.dtype} {found.shape}",
+            )
+
+    size = 4 * sum(math.prod(shape) for shape in expected.values())
+    return _read_part(folder, WEIGHTS, files, size, check)
 
 
 def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:
@@ -337,30 +342,18 @@ def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) ->
             "training cannot be resumed"
         )
     parameters = checkpoint.model.parameters(len(checkpoint.vocabulary))
-    data, header = _read_tensor_file(folder, RESUME, files, 24 * parameters + MAX_STATES)
-    for name, entry in header.items():
-        _demand(entry["dtype"] in RESUME_TYPES, f"{name} is of the type {entry['dtype']}")
-    return safetensors.numpy.load(data)
+    size = 24 * parameters + MAX_STATES
+    return _read_part(folder, RESUME, files, size, lambda header: None)
 
 
-def _read_tensor_file(
-    folder: Path, name: str, files: dict[str, Any], limit: int
-) -> tuple[bytes, dict[str, Any]]:
-    """Read a safetensors file of the recorded size and hash; return it and its header.
-
-    `limit` bounds the tensors' bytes.
-    """
+def _read_part(
+    folder: Path,
+    name: str,
+    files: dict[str, Any],
+    limit: int,
+    check: Callable[[dict[str, Entry]], None],
+) -> Arrays:
+    """Read a safetensors file whose arrays have at most `limit` bytes."""
     size = files[name]["bytes"]
     _demand(size <= limit + MAX_HEADER + 8, f"{size:,} bytes are too many for this model")
-    data = read_file(folder / name, size + 1)
-    _demand(len(data) == size, f"damaged: it has {len(data)} bytes and should have {size}")
-    same = hashlib.sha256(data).hexdigest() == files[name]["sha256"]
-    _demand(same, "damaged: its SHA-256 is not the recorded one")
-    length = int.from_bytes(data[:8], "little")
-    _demand(length <= MAX_HEADER, f"its header is longer than {MAX_HEADER:,} bytes")
-    header = parse_json(data[8 : 8 + length])
-    _demand(isinstance(header, dict), "its header is not an object")
-    for tensor, entry in header.items():
-        described = isinstance(entry, dict) and {"dtype", "shape"} <= set(entry)
-        _demand(described, f"{tensor[:80]} is no tensor")
-    return data, header
+    return read_tensors(folder / name, size, files[name]["sha256"], check)

@@ -26,9 +26,14 @@ MAX_EMBEDDING_SIZE = 16_384
 MAX_PARAMETERS = 500_000_000
 
 MAX_THREADS = 1024
+MAX_STEPS = 2**40
+MAX_SECONDS = 1e9
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 STATES = {"rnn": 1, "lstm": 2, "gru": 1}
+
+FIXED = ("cell", "units", "layers", "embedding_size")
+"""Settings of a trained model that training it further cannot change."""
 
 DEFAULT_SECONDS = 300.0
 """Length of a training run for which none was asked."""
@@ -37,7 +42,7 @@ DEFAULT_SECONDS = 300.0
 def require(condition: bool, name: str, expected: str, received: object) -> None:
     """Raise the `ValueError` that every wrong value of a setting gets."""
     if not condition:
-        raise ValueError(f"`{name}` must be {expected}; got {received!r}")
+        raise ValueError(f"`{name}` must be {expected}; got {repr(received)[:200]}")
 
 
 def is_number(value: object) -> bool:
@@ -45,6 +50,11 @@ def is_number(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def is_count(value: object) -> bool:
+    """Whether `value` is an int from 0 to 2⁶³ - 1 (a bool is none here)."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def require_int(name: str, value: object, low: int, high: int | None = None) -> None:
@@ -141,6 +151,8 @@ class Plan:
         for name in ("xla", "stock"):
             value = getattr(self, name)
             require(isinstance(value, bool), name, "true or false", value)
+        if self.stock and self.precision != "float32":
+            raise ValueError("`stock` layers compute in float32")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a checkpoint records of it."""
@@ -177,6 +189,7 @@ class Settings:
         seconds, epochs, steps: the run's length; the first that is reached ends it.
         eval_every: steps between evaluations; None: about a twentieth of the run.
         save_every: seconds between checkpoints at the most.
+        keep: how many of the newest checkpoints stay; the best stays in any case.
         patience: evaluations without progress after which training stops; None: never.
         seed: of the initial weights, the data order and dropout.
         precision: of the operands of matrix products: "float32", "bfloat16", or "auto":
@@ -207,6 +220,7 @@ class Settings:
     steps: int | None = None
     eval_every: int | None = None
     save_every: float = 600.0
+    keep: int = 3
     patience: int | None = None
     seed: int = 0
     precision: str = "auto"
@@ -233,11 +247,12 @@ class Settings:
         fits = is_number(self.warmup) and 0 <= self.warmup < 1
         require(fits, "warmup", "a number in [0, 1)", self.warmup)
         if self.seconds is not None:
-            fits = is_number(self.seconds) and self.seconds > 0
-            require(fits, "seconds", "a number above 0", self.seconds)
+            fits = is_number(self.seconds) and 0 < self.seconds <= MAX_SECONDS
+            require(fits, "seconds", "a number above 0, at most 1e9", self.seconds)
         for name in ("epochs", "steps", "eval_every", "patience"):
             if getattr(self, name) is not None:
-                require_int(name, getattr(self, name), 1)
+                require_int(name, getattr(self, name), 1, MAX_STEPS)
+        require_int("keep", self.keep, 1, MAX_STEPS)
         require_int("seed", self.seed, 0, 2**63 - 1)
         for name, allowed in (
             ("optimizer", OPTIMIZERS),
@@ -246,6 +261,8 @@ class Settings:
         ):
             value = getattr(self, name)
             require(value in allowed, name, f"one of {', '.join(allowed)}", value)
+        named = self.encoding is None or isinstance(self.encoding, str)
+        require(named, "encoding", "a name", self.encoding)
         if self.threads is not None:
             require_int("threads", self.threads, 1, MAX_THREADS)
         require(isinstance(self.stock, bool), "stock", "true or false", self.stock)

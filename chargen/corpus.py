@@ -18,7 +18,7 @@ import numpy.typing as npt
 from chargen.config import Settings
 from chargen.errors import TextError
 from chargen.text import Text
-from chargen.vocabulary import Ids, Vocabulary
+from chargen.vocabulary import MAX_CHARACTERS, Ids, Vocabulary
 
 SMALL_TEXT = 2_000
 """A text with fewer characters is not split unless that is asked for."""
@@ -65,21 +65,25 @@ class Corpus:
         return self.vocabulary.characters[int(np.bincount(self.train).argmax())]
 
 
-def split(text: Text, validation: float | Text | None) -> Corpus:
+def split(
+    text: Text, validation: float | Text | None, vocabulary: Vocabulary | None = None
+) -> Corpus:
     """Make a corpus of a text.
 
     Args:
         text: what to train on.
         validation: the last part that is held out, in [0, 1); a text of its own; or None
             for a tenth, and for nothing where the text has under 2,000 characters.
+        vocabulary: that of the model, which may know more characters; None: the text's.
 
     Raises:
-        TextError: there is too little text to learn from.
+        TextError: there is too little text to learn from, it has more different
+            characters than a checkpoint may have, or some that `vocabulary` lacks.
     """
     characters = text.characters
     _check(characters, text.name)
+    vocabulary = vocabulary or vocabulary_of(text, validation)
     if isinstance(validation, Text):
-        vocabulary = Vocabulary.from_text(characters, validation.characters)
         if len(validation.characters) < 2:
             raise TextError(f"{validation.name}: too short to validate on")
         return Corpus(
@@ -91,7 +95,6 @@ def split(text: Text, validation: float | Text | None) -> Corpus:
         )
     if validation is None:
         validation = 0.0 if len(characters) < SMALL_TEXT else DEFAULT_VALIDATION
-    vocabulary = Vocabulary.from_text(characters)
     ids = vocabulary.encode(characters)
     cut = len(ids) - round(len(ids) * validation)
     if validation > 0 and (cut < 2 or cut == len(ids)):
@@ -113,6 +116,24 @@ def split(text: Text, validation: float | Text | None) -> Corpus:
         validation=ids[cut:],
         context=context if cut < len(ids) else none,
     )
+
+
+def vocabulary_of(
+    text: Text, validation: float | Text | None, known: str = ""
+) -> Vocabulary:
+    """Return the vocabulary of a corpus, with the characters that are known besides.
+
+    Raises:
+        TextError: a checkpoint cannot have so many characters.
+    """
+    texts = [text, validation] if isinstance(validation, Text) else [text]
+    vocabulary = Vocabulary.from_text(known, *(text.characters for text in texts))
+    if len(vocabulary) > MAX_CHARACTERS:
+        raise TextError(
+            f"{text.name} has {len(vocabulary):,} different characters, more than the "
+            f"{MAX_CHARACTERS:,} that a model can have: is it a text?"
+        )
+    return vocabulary
 
 
 def _check(characters: str, name: str) -> None:

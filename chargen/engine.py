@@ -46,6 +46,7 @@ class Engine:
         ValueError: a weight is missing, unknown, or of another shape.
     """
 
+    @np.errstate(over="ignore", invalid="ignore")  # `generate` checks what comes out
     def __init__(
         self,
         config: ModelConfig,
@@ -78,7 +79,8 @@ class Engine:
             self._recurrent_biases = [bias[1] for bias in biases]
             biases = [bias[0] for bias in biases]
         self._biases = biases
-        self._table = weights["embedding"] @ self._kernels[0] + biases[0]  # (V, gates·H)
+        self._table = weights["embedding"] @ self._kernels[0]  # (V, gates·H)
+        self._table += biases[0]
         self._dense_kernel = weights["dense.kernel"]
         self._dense_bias = weights["dense.bias"]
         self._cell = {"rnn": self._rnn, "lstm": self._lstm, "gru": self._gru}[config.cell]

@@ -4,6 +4,7 @@
     ├── TextError           a text cannot be read, or cannot be used
     │   └── UnknownCharacterError   a text has characters that the vocabulary lacks
     ├── CheckpointError     a run or checkpoint is missing, damaged or of a newer format
+    │   └── DamagedError            the step that a run's pointer names is damaged
     ├── SettingsError       settings that contradict each other or a run
     └── TrainingError       training cannot start or go on
         └── Interrupted     a signal ended training; what was learned is saved
@@ -14,6 +15,7 @@ Wrong arguments of a Python call raise `ValueError` instead.
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 
 class ChargenError(Exception):
@@ -30,6 +32,22 @@ class UnknownCharacterError(TextError):
 
 class CheckpointError(ChargenError):
     """A run or a checkpoint is missing, damaged, or of a newer format."""
+
+
+class DamagedError(CheckpointError):
+    """The step that a run's pointer names is damaged.
+
+    Attributes:
+        sound: the newest step directory of the run that can be read; None: there is none.
+    """
+
+    def __init__(self, message: str, *, sound: Path | None) -> None:
+        if sound is None:
+            message += ". The run holds no sound checkpoint"
+        else:
+            message += f". The newest sound checkpoint is {printable(str(sound))}"
+        super().__init__(message)
+        self.sound = sound
 
 
 class SettingsError(ChargenError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from chargen.checkpoint import Arrays
+from chargen.tensors import Arrays
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,22 @@ endless nesting: what a stranger's file may hold is what a reader expects.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
+import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from chargen.errors import CheckpointError, printable
 
-MAX_JSON = 16 * 2**20
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+MAX_JSON = 2 * 2**20
+"""Bytes of a JSON file. Parsed, empty lists take twenty times their bytes of memory."""
 
 
 def dump_json(value: object, *, indent: int | None = 2) -> bytes:
@@ -31,14 +37,19 @@ def parse_json(data: bytes) -> Any:
         ValueError: it is something else.
     """
     try:
-        return json.loads(
+        found = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_distinct,
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
+        if _SURROGATE.search(data):  # half of one is no character; UTF-8 will not have it
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("it has half of a surrogate pair") from error
+    return found
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,26 +86,63 @@ def read_file(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 
     Raises:
-        CheckpointError: it is missing, unreadable, too large, or no regular file.
+        CheckpointError: it is missing, unreadable, too large, a link, or no regular file.
+    """
+    with opened(path) as (file, size):
+        if size > limit:
+            raise CheckpointError(
+                f"{printable(str(path))} has {size:,} bytes, more than the {limit:,} "
+                "allowed"
+            )
+        return file.read(size)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a regular file for reading, and yield it with its size.
+
+    A link is refused: in a run or a checkpoint from a stranger it might lead anywhere. So
+    is whatever may block, act or never end when it is read.
+
+    Raises:
+        CheckpointError: it is missing, unreadable, a link, or no regular file; or reading
+            it fails.
     """
     where = printable(str(path))
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise CheckpointError(f"{where} is not a regular file")
-        if status.st_size > limit:
-            raise CheckpointError(
-                f"{where} has {status.st_size:,} bytes, more than the {limit:,} allowed"
-            )
-        with path.open("rb") as file:
-            return file.read(min(limit, status.st_size))
+        require_regular(path)
+        # The file may have been replaced since: the flags hold for what is there now.
+        flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
+        handle = os.open(path, os.O_RDONLY | sum(getattr(os, f, 0) for f in flags))
+        with open(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise CheckpointError(f"{where} is not a regular file")
+            yield file, status.st_size
     except OSError as error:
         raise CheckpointError(f"cannot read {where}: {error.strerror}") from error
 
 
+def require_regular(path: Path) -> None:
+    """Refuse what is there and is no regular file of its own.
+
+    Raises:
+        CheckpointError: it is a link, a folder, a device or the like.
+        OSError: it is not there, or cannot be looked at.
+    """
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        raise CheckpointError(
+            f"{printable(str(path))} is a link, which may lead anywhere: put the file "
+            "itself there"
+        )
+    if not stat.S_ISREG(mode):
+        raise CheckpointError(f"{printable(str(path))} is not a regular file")
+
+
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file and flush it to the disk."""
-    with path.open("wb") as file:
+    """Write a file that is not there yet, and flush it to the disk."""
+    with path.open("xb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

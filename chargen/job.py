@@ -15,7 +15,6 @@ import contextlib
 import datetime
 import os
 import platform
-import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,24 +23,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chargen
-from chargen.checkpoint import Checkpoint
+from chargen.checkpoint import MAX_STATES, Checkpoint, read
 from chargen.clock import Clock
-from chargen.config import PLANNED, Plan, Settings
-from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split
-from chargen.errors import SettingsError, TrainingError, printable
+from chargen.config import (
+    FIXED,
+    MAX_PARAMETERS,
+    PLANNED,
+    STATES,
+    ModelConfig,
+    Plan,
+    Settings,
+)
+from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split, vocabulary_of
+from chargen.errors import CheckpointError, SettingsError, TrainingError, printable
 from chargen.events import Listener, Note
-from chargen.library import RUNS, find_corpus, run_to_resume, take_folder
+from chargen.growth import grow
+from chargen.library import (
+    RUNS,
+    find_checkpoint,
+    find_corpus,
+    open_checkpoint,
+    run_to_resume,
+    take_folder,
+)
 from chargen.listeners import CheckpointWriter, LogWriter
-from chargen.options import format_value, option
 from chargen.resolve import (
     LENGTHS,
+    check_model,
     check_unchanged,
     read_validation,
     recommended,
     resolve,
     settings_of,
 )
-from chargen.run import Run
+from chargen.run import RUN_FILE, Run, is_step
+from chargen.tensors import Arrays
 from chargen.text import Text, read_text
 
 if TYPE_CHECKING:
@@ -61,6 +77,9 @@ class Job:
         batches: its training part, cut.
         run: the run's folder.
         checkpoint: what training goes on from; None: from the start.
+        initial: weights to start from; None: random ones.
+        init_from: the checkpoint of those, as it was asked for.
+        drop_unused: whether characters of that which the corpus lacks were left out.
         notes: what the user should know before it starts.
     """
 
@@ -72,9 +91,15 @@ class Job:
     batches: Streams | Shuffled
     run: Run
     checkpoint: Checkpoint | None
+    initial: Arrays | None = None
+    init_from: str | None = None
+    drop_unused: bool = False
     notes: list[str] = field(default_factory=list)
     _replaced: Path | None = None
     _created: bool = False
+    _back: Path | None = None  # an older step of the run, to go back to
+    _latest: int | None = None  # the step that `latest` named
+    _locked: bool = False
 
     def train(
         self,
@@ -105,16 +130,38 @@ class Job:
         finally:
             self.tidy()
 
+    def _lock(self) -> str | None:
+        """Keep other processes from the run; return what to know, if anything.
+
+        Raises:
+            CheckpointError: another process trains it, or has done so since `prepare`.
+        """
+        note = self.run.lock()
+        self._locked = True
+        if self.run.latest_step() != self._latest:
+            raise CheckpointError(
+                f"{printable(str(self.run.folder))} has been trained on since this job was "
+                "prepared: start it anew"
+            )
+        return note
+
     def _train(
         self,
         listeners: Sequence[Listener],
         stop: Callable[[], int | None],
         started: float,
     ) -> bool:
+        locked = self._lock()
         runtime = start_tensorflow(self.settings)
         from chargen.trainer import Trainer
 
-        notes = list(runtime.notes)
+        notes = [*filter(None, [locked]), *runtime.notes]
+        before = self.checkpoint.training.get("threads") if self.checkpoint else None
+        if before not in (None, runtime.threads):
+            notes.append(
+                f"trained on {before} processors so far and on {runtime.threads} from here "
+                "on: the result may differ in its last bits"
+            )
         plan = self._plan_before(runtime)
         if plan is None:
             from chargen.runtime import choose_plan
@@ -134,6 +181,7 @@ class Job:
             self.corpus,
             plan=plan,
             threads=runtime.threads,
+            init_from=self._origin,
             written=self._published,
         )
         trainer = Trainer(
@@ -148,9 +196,12 @@ class Job:
             stop=stop,
             plan=plan,
             resume=self.checkpoint,
+            initial=self.initial,
         )
         if self.checkpoint is not None and trainer.nothing_left():
             return False
+        if self._back is not None:  # nothing can be refused any more
+            self.run.go_back(self._back)
         self._describe()
         evaluated = trainer.counters.evaluated_step
         log.begin(trainer.progress.step, trainer.progress.share, evaluated)
@@ -171,39 +222,14 @@ class Job:
             return None
 
     @property
-    def train_command(self) -> str:
-        """What chargen is to be told to repeat this run, every setting written out."""
-        words = ["train", self.corpus_name]
-        values = self.settings.to_dict()
-        if values.get("seconds") and values.get("steps"):  # the default length
-            del values["seconds"], values["steps"]
-        if self.settings.windows == "streams":
-            del values["stride"]
-        if self.validation_name is not None:
-            values["validation"] = self.validation_name
-        if values.pop("stock"):
-            words.append("--stock")
-        for name, value in values.items():
-            words += [option(name), format_value(name, value)]
-        return shlex.join(words)
-
-    @property
-    def resume_command(self) -> str:
-        """What chargen is to be told to go on with this run."""
-        words = ["train", self.corpus_name, "--resume"]
-        words += ["--out", str(self.run.folder)]
-        if self.validation_name is not None:
-            words += ["--validation", self.validation_name]
-        return shlex.join(words)
-
-    @property
-    def longer_command(self) -> str:
-        """What chargen is to be told to train this run for twice its length."""
-        settings = self.settings
-        seconds = settings.seconds
-        name = "seconds" if seconds else "epochs" if settings.epochs else "steps"
-        twice = format_value(name, 2 * getattr(settings, name))
-        return f"{self.resume_command} {option(name)} {twice}"
+    def _origin(self) -> str | None:
+        """The name, without folders, of the checkpoint that the weights come from."""
+        if self.checkpoint is not None:
+            found = self.checkpoint.training.get("init_from")
+            return found if isinstance(found, str) else None
+        if self.init_from is None:
+            return None
+        return printable(Path(self.init_from).resolve().name)
 
     @property
     def scorable(self) -> int:
@@ -227,11 +253,17 @@ class Job:
         given = dict(self.given)
         if self.run.exists():
             before = self.run.description()
-            description["created"] = before.get("created", description["created"])
-            given = {**before.get("given", {}), **given}
+            description["created"] = str(before.get("created", description["created"]))[:40]
+            kept = before.get("given", {})
+            given = {
+                **{k: v for k, v in kept.items() if hasattr(self.settings, k)},
+                **given,
+            }
+        origin = {"init_from": self._origin} if self._origin is not None else {}
         self.run.describe(
             {
                 **description,
+                **origin,
                 "given": given,
                 "settings": self.settings.to_dict(),
                 "corpus": [text.source for text in self.corpus.sources],
@@ -248,11 +280,18 @@ class Job:
     def tidy(self) -> None:
         """Leave no folder without a checkpoint, and bring back a run not replaced.
 
-        `train` does it; a job that is given up before needs it.
+        Other processes may train the run then. `train` does it; a job that is given up
+        before needs it.
         """
-        published = self.run.has("latest") or self.run.has("best")
-        if published or not self._created:
+        if not self._created or self.run.has("latest") or self.run.has("best"):
+            self.run.unlock()
             return
+        if not self._locked:
+            try:
+                self.run.lock()
+            except CheckpointError:  # another process has taken the folder: it is its own
+                return
+        self.run.unlock()
         shutil.rmtree(self.run.folder, ignore_errors=True)
         if self.run.folder.parent == RUNS:
             with contextlib.suppress(OSError):  # there are other runs in it
@@ -268,6 +307,8 @@ def prepare(
     out: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    init_from: str | None = None,
+    drop_unused: bool = False,
     dry_run: bool = False,
 ) -> Job:
     """Read the corpus, resolve the settings and take a folder for the run.
@@ -278,19 +319,27 @@ def prepare(
         corpus_name: a text file, or the name of a bundled corpus.
         given: settings by name, as `Settings` has them; `validation` may be a file.
         out: the run's folder; None: a new one, `checkpoints/<corpus>`.
-        resume: go on with the run in `out`; None: with the newest of this corpus.
+        resume: go on with the run in `out`, or with the newest of this corpus. Where
+            `out` is a step directory, newer ones are removed first.
         overwrite: replace the run in `out`.
+        init_from: a checkpoint, by path or name, whose model is trained further.
+        drop_unused: leave out the characters of its vocabulary that the corpus lacks.
         dry_run: take no folder; the job can be looked at, and not trained.
 
     Raises:
         TextError: the corpus cannot be read, or is too small.
         SettingsError: a setting is wrong, or contradicts the run that is resumed.
-        CheckpointError: the run that is to be resumed is damaged.
+        CheckpointError: the run that is to be resumed or the checkpoint to start from is
+            damaged, or another process is training the run.
     """
     given = dict(given or {})
     path = find_corpus(corpus_name)
     if resume and overwrite:
         raise SettingsError("--resume goes on with a run and --overwrite replaces it")
+    if resume and init_from is not None:
+        raise SettingsError("--resume goes on with a run and --init-from starts a new one")
+    if drop_unused and init_from is None:
+        raise SettingsError("--drop-unused is for the vocabulary of --init-from")
     if sum(name in given for name in LENGTHS) > 1:
         raise SettingsError("give one of --for, --epochs and --steps")
     old = run_to_resume(path, out) if resume else None
@@ -312,27 +361,47 @@ def prepare(
     except (ValueError, TypeError) as error:
         raise SettingsError(str(error)) from error
 
-    corpus = split(text, validation)
     notes: list[str] = []
+    checkpoint, trained, vocabulary = None, None, None
+    back = out if old and out is not None and is_step(out) else None
+    if old:
+        checkpoint = _take_up(old, back, settings.model, notes, dry_run=dry_run)
+        vocabulary = checkpoint.vocabulary if checkpoint else None
+    if resume and checkpoint is None:
+        if "init_from" in before:
+            raise SettingsError(
+                "the run was stopped before the weights that it was to start from were "
+                "saved: start it again with --init-from and --overwrite"
+            )
+        notes.append("there is nothing to resume yet: starting")
+    fixed: dict[str, Any] = {}
+    if init_from is not None:
+        trained = open_checkpoint(init_from)
+        check_model(trained.model, given)
+        fixed = {name: getattr(trained.model, name) for name in FIXED}
+        settings = replace(settings, **fixed)
+        known = "" if drop_unused else "".join(trained.vocabulary.characters)
+        vocabulary = vocabulary_of(text, validation, known)
+        notes.append(f"starting from {printable(str(find_checkpoint(init_from)))}")
+    corpus = split(text, validation, vocabulary)
     if old is None:
-        settings, note = recommended(settings, given, len(corpus.train))
+        settings, note = recommended(settings, {**given, **fixed}, len(corpus.train))
         notes.append(note)
     batches = cut_windows(corpus.train, settings)
     resolved = resolve(settings, text, validation, corpus, batches, notes)
-    checkpoint = None
-    if old:
-        old.repair()
-    if old and old.has("latest"):
-        checkpoint = old.read("latest", resume=True)
-        notes.append(
-            f"going on from step {checkpoint.step:,} of {printable(str(old.folder))}"
-        )
-    elif resume:
-        notes.append("there is nothing to resume yet: starting")
+    _check_size(resolved, len(corpus.vocabulary))
+    initial = grow(trained, corpus, seed=settings.seed) if trained else None
+    latest = old.latest_step() if old else None
+    # Nothing can fail any more once the folder is taken.
     if dry_run:
         run, replaced, created = Run(out or RUNS / path.stem), None, False
     else:
         run, replaced, created = take_folder(path, out, old, overwrite)
+    if replaced is not None:
+        notes.append(
+            f"the run that was there is in {printable(str(replaced))} until this one's "
+            "first checkpoint"
+        )
     if out is None and created and run.folder.name != path.stem:
         earlier = printable(str(RUNS / path.stem))
         notes.append(f"{earlier} is taken: --resume goes on with the newest run instead")
@@ -345,10 +414,59 @@ def prepare(
         batches=batches,
         run=run,
         checkpoint=checkpoint,
+        initial=initial,
+        init_from=init_from,
+        drop_unused=drop_unused,
         notes=notes,
         _replaced=replaced,
         _created=created,
+        _back=back,
+        _latest=latest,
     )
+
+
+def _check_size(settings: Settings, characters: int) -> None:
+    """Refuse a model whose checkpoints could not be read."""
+    parameters = settings.model.parameters(characters)
+    if parameters > MAX_PARAMETERS:
+        raise SettingsError(
+            f"the model would have {parameters:,} parameters, more than the "
+            f"{MAX_PARAMETERS:,} of a checkpoint: choose fewer --units or --layers"
+        )
+    states = STATES[settings.cell] * settings.layers * settings.batch_size * settings.units
+    if 4 * states > MAX_STATES:
+        raise SettingsError(
+            f"the states of {settings.batch_size:,} streams would not fit into a "
+            "checkpoint: choose a smaller --batch-size"
+        )
+
+
+def _take_up(
+    run: Run, back: Path | None, model: ModelConfig, notes: list[str], *, dry_run: bool
+) -> Checkpoint | None:
+    """Put a run in order, and read what training goes on from, if there is anything.
+
+    Where that is an older step, `back`, nothing is changed yet: see `Job.train`.
+    """
+    if back is None and not dry_run:
+        run.lock()
+        try:
+            run.repair()
+        finally:
+            run.unlock()
+    if back is None and not run.has("latest") and not run.steps():
+        return None
+    checkpoint = read(back, resume=True) if back else run.read("latest", resume=True)
+    if checkpoint.model != model:
+        raise CheckpointError(
+            f"{printable(str(run.folder))} is damaged: its {RUN_FILE} and its checkpoint "
+            "are of different models"
+        )
+    notes.append(f"going on from step {checkpoint.step:,} of {printable(str(run.folder))}")
+    newer = [s.name for s in run.steps() if back is not None and s.name > back.name]
+    if newer:
+        notes.append(f"{', '.join(newer)} will be removed")
+    return checkpoint
 
 
 def start_tensorflow(settings: Settings) -> Runtime:

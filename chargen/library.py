@@ -29,10 +29,15 @@ BUNDLED_CHECKPOINTS = _shipped("checkpoints", "checkpoints/bundled")
 
 
 def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # False for a name that the file system does not allow
+
+
+def _folders(place: Path) -> list[Path]:
+    """Return what is in a folder, sorted; nothing where it may not be looked into."""
     try:
-        return path.exists()
-    except OSError:  # a name longer than the file system allows
-        return False
+        return sorted(place.iterdir())
+    except OSError:
+        return []
 
 
 def bundled_corpora() -> list[Path]:
@@ -71,10 +76,9 @@ def known_runs() -> list[tuple[str, Path]]:
     """Return (name, folder) of every run that a bare name finds, best place first."""
     found: dict[str, Path] = {}
     for place in checkpoint_folders():
-        if place.is_dir():
-            for folder in sorted(place.iterdir()):
-                if Run(folder).exists():
-                    found.setdefault(folder.name, folder)
+        for folder in _folders(place):
+            if Run(folder).exists():
+                found.setdefault(folder.name, folder)
     return sorted(found.items())
 
 
@@ -110,7 +114,7 @@ def open_checkpoint(name: str) -> Checkpoint:
         CheckpointError: there is none, or it is damaged.
     """
     path = find_checkpoint(name)
-    if path.name in POINTERS and path.is_file():
+    if path.name in POINTERS and os.path.isfile(path):
         return Run(path.parent).read(path.name)
     if is_step(path):
         return read(path)
@@ -126,11 +130,16 @@ def open_checkpoint(name: str) -> Checkpoint:
 
 
 def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
-    """Return the run in `out`, or the newest one of the corpus; None: there is none."""
+    """Return the run in `out`, or the newest one of the corpus; None: there is none.
+
+    Where `out` is a step directory, it is the run that holds it.
+    """
+    if out is not None and is_step(out) and Run(out.parent).exists():
+        return Run(out.parent)
     if out is not None:
         return Run(out) if Run(out).exists() else None
     found = []
-    for folder in RUNS.iterdir() if RUNS.is_dir() else []:
+    for folder in _folders(RUNS):
         run = Run(folder)
         try:
             description = run.description() if run.exists() else {}
@@ -153,16 +162,22 @@ def take_folder(
         if overwrite:
             raise SettingsError("--overwrite needs --out, the run that it replaces")
         count = 1
+        try:
+            RUNS.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # a link to nowhere, say
+            raise _no_folder(RUNS, error) from error
         while True:
             folder = RUNS / (corpus.stem if count == 1 else f"{corpus.stem}-{count}")
             try:
-                folder.mkdir(parents=True)
+                folder.mkdir()
             except FileExistsError:
                 count += 1
             except OSError as error:
                 raise _no_folder(folder, error) from error
             else:
                 return Run(folder), None, True
+    if out.is_symlink() or not out.name:  # the folder itself is what is replaced
+        out = out.resolve()
     shown = printable(str(out))
     replaced = None
     try:
@@ -172,6 +187,14 @@ def take_folder(
                     f"{shown} holds a run already: go on with it with --resume, or "
                     "replace it with --overwrite"
                 )
+            if not Run(out).is_only_a_run():
+                raise SettingsError(
+                    f"{shown} holds more than a run: chargen does not replace it. Choose "
+                    "another --out"
+                )
+            busy = Run(out)
+            busy.lock()  # nobody is training it
+            busy.unlock()
             stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
             replaced = out.with_name(f"{out.name}.replaced-{stamp}")
             os.rename(out, replaced)

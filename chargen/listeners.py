@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,6 @@ from chargen.config import Plan, Settings
 from chargen.corpus import Corpus
 from chargen.events import CheckpointDue, Event, RolledBack, Stepped
 from chargen.run import Run
-
-LOG_INTERVAL = 30.0  # seconds between two training lines at the most
 
 
 def _comes_before(line: dict[str, Any], step: int, evaluated_step: int) -> bool:
@@ -27,15 +24,11 @@ def _comes_before(line: dict[str, Any], step: int, evaluated_step: int) -> bool:
 
 
 class LogWriter:
-    """Writes log.jsonl: a training line each percent of the run, and every evaluation.
-
-    Where a percent takes longer than 30 seconds, there are lines in between.
-    """
+    """Writes log.jsonl: a training line each percent of the run, and every evaluation."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._percent = 0
-        self._written = time.monotonic()
 
     def begin(self, step: int, share: float, evaluated_step: int) -> None:
         """Cut off what a run that is resumed from `step` will write again."""
@@ -46,8 +39,7 @@ class LogWriter:
         """Listen to the trainer."""
         if isinstance(event, Stepped):
             percent = int(event.progress.share * 100)
-            late = time.monotonic() - self._written > LOG_INTERVAL
-            if percent != self._percent or late:
+            if percent != self._percent:
                 self._percent = percent
                 self._write("train", event, {})
         elif isinstance(event, CheckpointDue) and event.evaluated:
@@ -58,7 +50,6 @@ class LogWriter:
     def _write(
         self, kind: str, event: Stepped | CheckpointDue, extra: dict[str, Any]
     ) -> None:
-        self._written = time.monotonic()
         progress = event.progress
         self._run.append(
             {
@@ -83,6 +74,7 @@ class CheckpointWriter:
         corpus: what it learns from.
         plan: how steps are computed.
         threads: how many processors it uses.
+        init_from: the name of the checkpoint that the first weights are of, if any.
         written: called after each checkpoint.
     """
 
@@ -94,6 +86,7 @@ class CheckpointWriter:
         *,
         plan: Plan,
         threads: int,
+        init_from: str | None,
         written: Callable[[], None],
     ) -> None:
         self._run = run
@@ -106,6 +99,7 @@ class CheckpointWriter:
             **plan.to_dict(),
             "threads": threads,
             "commonest_character": corpus.commonest_character,
+            **({"init_from": init_from} if init_from is not None else {}),
         }
 
     def __call__(self, event: Event) -> None:
@@ -133,5 +127,6 @@ class CheckpointWriter:
                 chargen=chargen.__version__,
             ),
             best=event.best,
+            keep=self._settings.keep,
         )
         self._written()

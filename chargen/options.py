@@ -12,13 +12,13 @@ def format_value(setting: str, value: object) -> str:
     """Write a setting as the command line reads it."""
     if setting in ("seconds", "save_every"):
         return format_seconds(float(str(value)))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def format_seconds(seconds: float) -> str:
     """Write a duration as `--for` reads it: 90 → "1m30s"."""
     if seconds != int(seconds):
-        return f"{seconds!r}s"
+        return f"{seconds:f}s" if seconds < 1e-4 else f"{seconds!r}s"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "m"), (rest, "s"))

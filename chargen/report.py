@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from chargen.corpus import Corpus
@@ -21,7 +22,7 @@ def describe_loss(nats: float) -> str:
     )
 
 
-def verdict(lines: list[dict[str, Any]]) -> str:
+def verdict(lines: Iterable[dict[str, Any]]) -> str:
     """Judge a run by the evaluations in its log: improving, finished or over-fitting.
 
     Args:

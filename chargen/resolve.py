@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chargen.config import DEFAULT_SECONDS, Settings
+from chargen.config import DEFAULT_SECONDS, FIXED, ModelConfig, Settings
 from chargen.corpus import Corpus, Shuffled, Streams
 from chargen.errors import SettingsError, TextError, printable
 from chargen.options import format_value, option
 from chargen.recipe import measured_speed, recommend
-from chargen.run import Run
+from chargen.run import RUN_FILE, Run
 from chargen.schedule import total_steps, useful_steps
 from chargen.text import Text, read_text
 
 LENGTHS = ("seconds", "epochs", "steps")
-CHANGEABLE = (*LENGTHS, "eval_every", "save_every", "patience", "threads", "device")
+CHANGEABLE = (
+    *LENGTHS,
+    *("eval_every", "save_every", "keep", "patience", "threads", "device"),
+)
 """Settings that a resumed run may be given anew."""
 
 FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100 uses them
 
 
 def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a run's description has; none where it is damaged."""
-    settings = description.get("settings", {})
-    return dict(settings) if isinstance(settings, dict) else {}
+    """Return the settings that a run's description has.
+
+    Raises:
+        SettingsError: they are none.
+    """
+    settings = dict(description.get("settings", {}))
+    try:
+        Settings.from_dict(settings)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(
+            f"the run's {RUN_FILE} is damaged: {printable(str(error))}"
+        ) from error
+    return settings
+
+
+def check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
+    """Refuse settings that contradict the model that is trained further."""
+    for name in FIXED:
+        if given.get(name, getattr(model, name)) != getattr(model, name):
+            raise SettingsError(
+                f"{option(name)} {given[name]} contradicts the checkpoint, whose model has "
+                f"{getattr(model, name)}: leave it out"
+            )
 
 
 def read_validation(
@@ -43,12 +67,14 @@ def read_validation(
     if "validation" in given:
         return read_text(Path(value), encoding=encoding), value
     # A run keeps the file's name only: look beside us and beside the corpus.
+    if Path(value).name != value:
+        raise SettingsError(f"the run's {RUN_FILE} is damaged: it validates on a path")
     for path in (Path(value), corpus.parent / value):
-        if path.is_file():
+        if os.path.isfile(path):
             return read_text(path, encoding=encoding), str(path)
     raise TextError(
-        f"the run validates on {printable(value)}, which is neither here nor beside the "
-        "corpus: say where it is with --validation"
+        f"the run validates on {printable(value[:200])}, which is neither here nor beside "
+        "the corpus: say where it is with --validation"
     )
 
 
@@ -75,7 +101,12 @@ def check_unchanged(
     if isinstance(validation, Text):
         sources.append(validation.source)
     recorded = before.get("corpus", [])
-    for now, then in zip(sources, recorded, strict=False):
+    if len(recorded) != len(sources):
+        raise SettingsError(
+            f"{printable(str(run.folder))} learned from {len(recorded)} files, and not "
+            f"from {len(sources)}"
+        )
+    for now, then in zip(sources, recorded, strict=True):
         if now["name"] != then.get("name"):
             raise SettingsError(
                 f"{printable(str(run.folder))} learned from "

@@ -15,34 +15,56 @@ never used twice; a second checkpoint of a step (an interrupted evaluation, say)
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chargen.checkpoint import MANIFEST, Checkpoint, read, write
-from chargen.errors import CheckpointError, printable
+from chargen.config import is_count, is_number
+from chargen.errors import CheckpointError, DamagedError, printable
 from chargen.files import (
     dump_json,
+    opened,
     parse_json,
     read_file,
     read_json,
+    require_regular,
     sync_folder,
     write_file,
 )
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
 RUN_FILE = "run.json"
 LOG_FILE = "log.jsonl"
 POINTERS = ("best", "latest")
-KEPT = 3
-"""How many of the newest checkpoints stay besides what the pointers name."""
+LOCK_FILE = ".lock"
+
+_NO_LOCKS_NOTE = (
+    "the file system has no locks: nothing keeps a second process from training this run, "
+    "so see to it that there is none"
+)
 
 STEP_NAME = re.compile(r"step-([0-9]{8,18})(?:-([0-9]{1,6}))?", re.ASCII)
 TEMPORARY = ".tmp-"
 MAX_POINTER = 100
-MAX_LOG = 2**30
+MAX_LOG = 2**24  # bytes
+MAX_LINES = 100_000
+MAX_LINE = 2**16  # bytes of a line of the log that is looked at
+
+AMOUNTS = ("epoch", "seconds", "learning_rate", "characters_per_second")
+"""What every line of the log has, besides its kind, its step and its losses."""
+
+LOG_KEYS = ("kind", "step", "epoch", "seconds", "train", "validation", *AMOUNTS[2:])
+TRIED = 3
+"""How many checkpoints are tried in search of a sound one: so many are kept by default."""
+
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 class Run:
@@ -54,64 +76,134 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock: BaseFileLock | None = None
 
     def exists(self) -> bool:
         """Whether the folder is a run's."""
-        return (self.folder / RUN_FILE).is_file()
+        return os.path.isfile(self.folder / RUN_FILE)  # False where it may not be looked at
 
     def has(self, pointer: str) -> bool:
         """Whether a pointer, "best" or "latest", is there."""
-        return (self.folder / pointer).is_file()
+        return os.path.isfile(self.folder / pointer)
+
+    def lock(self) -> str | None:
+        """Let no other process train this run, until `unlock` or the end of this one.
+
+        The lock is the operating system's: it goes with the process, however that ends.
+
+        Returns:
+            What to know where the file system has no locks; else None.
+
+        Raises:
+            CheckpointError: another process has it, or its file cannot be written.
+        """
+        from filelock import FileLock, Timeout  # slow, and only training needs it
+
+        shown = printable(str(self.folder))
+        lock = FileLock(self.folder / LOCK_FILE, thread_local=False, fallback_to_soft=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise CheckpointError(
+                f"another process is training {shown}: wait for it to end or stop it, or "
+                "start a run of its own with another --out"
+            ) from error
+        except NotImplementedError:
+            return _NO_LOCKS_NOTE
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                return _NO_LOCKS_NOTE
+            raise CheckpointError(
+                f"cannot lock {printable(str(self.folder / LOCK_FILE))}: {error.strerror}"
+            ) from error
+        self._lock = lock
+        return None
+
+    def unlock(self) -> None:
+        """Give the lock back, if it is held."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def latest_step(self) -> int | None:
+        """Return the number of the step that `latest` names; None: there is none yet."""
+        if not self.has("latest"):
+            return None
+        match = STEP_NAME.fullmatch(self.step_folder("latest").name)
+        return int(match[1]) if match else None
 
     def step_folder(self, pointer: str = "best") -> Path:
         """Return the step directory that a pointer names.
 
         Raises:
-            CheckpointError: the run has no checkpoint yet, or the pointer is damaged.
+            DamagedError: the pointer is damaged, or missing where there are checkpoints.
+            CheckpointError: the run has no checkpoint yet, or the step is a link.
         """
         path = self.folder / pointer
-        if not path.is_file():
+        if not self.has(pointer):
+            if self.steps():
+                raise self._damaged(f"{printable(str(path))} is missing")
             raise CheckpointError(
                 f"{printable(str(self.folder))} holds no checkpoint yet: its training "
                 "was stopped before the first one"
             )
         name = read_file(path, MAX_POINTER).decode("ascii", "replace").strip()
         if not STEP_NAME.fullmatch(name):
-            raise CheckpointError(
+            raise self._damaged(
                 f"{printable(str(path))} is damaged: it names no step directory"
             )
-        return self.folder / name
+        step = self.folder / name
+        if step.is_symlink():
+            raise CheckpointError(
+                f"{printable(str(step))} is a link, which may lead anywhere: put the "
+                "folder itself there"
+            )
+        return step
 
     def read(self, pointer: str = "best", *, resume: bool = False) -> Checkpoint:
         """Read the checkpoint that a pointer names.
 
         Raises:
-            CheckpointError: there is none, or it is damaged; no other is read instead.
+            DamagedError: it is damaged; no other is read instead.
+            CheckpointError: there is none.
         """
         step = self.step_folder(pointer)
+        message = ""
         try:
-            return read(step, resume=resume)
-        except CheckpointError:
-            # A training beside us may have moved the pointer and removed the step.
-            moved = self.step_folder(pointer)
-            if moved == step:
-                raise
-            return read(moved, resume=resume)
+            return _read_named(step, resume=resume)
+        except CheckpointError as error:
+            message = str(error)  # and let go of what had been read
+        # A training beside us may have moved the pointer and removed the step.
+        moved = self.step_folder(pointer)
+        if moved == step:
+            raise self._damaged(message, step, resume=resume)
+        return _read_named(moved, resume=resume)
 
     def steps(self) -> list[Path]:
         """Return the step directories, oldest first."""
         found = []
-        for path in self.folder.iterdir():
+        try:
+            paths = list(self.folder.iterdir())
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot look into {printable(str(self.folder))}: {error.strerror}"
+            ) from error
+        for path in paths:
             match = STEP_NAME.fullmatch(path.name)
-            if match and path.is_dir():
+            if match and path.is_dir() and not path.is_symlink():
                 found.append((int(match[1]), int(match[2] or 1), path))
         return [path for *_, path in sorted(found)]
 
-    def publish(self, checkpoint: Checkpoint, *, best: bool) -> Path:
+    def publish(self, checkpoint: Checkpoint, *, best: bool, keep: int) -> Path:
         """Write a checkpoint and move `latest` to it, and `best` if it is that.
 
-        Then all but the newest checkpoints and what a pointer names are removed. A run's
-        first checkpoint is its best until a better one comes.
+        A run's first checkpoint is its best until a better one comes.
+
+        Args:
+            checkpoint: what to write.
+            best: whether it has the lowest validation loss so far.
+            keep: how many of the newest checkpoints stay; all others are removed once the
+                pointers have moved, but for those that the pointers name.
 
         Returns:
             The new step directory.
@@ -122,6 +214,7 @@ class Run:
         """
         temporary = self.folder / f"{TEMPORARY}step-{os.getpid()}"
         try:
+            shutil.rmtree(temporary, ignore_errors=True)  # of a dead one of our number
             name = self._free_name(checkpoint.step)
             write(temporary, checkpoint)
             os.rename(temporary, self.folder / name)
@@ -138,8 +231,55 @@ class Run:
             ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)  # there after a failure only
-        self._rotate()
+        self._rotate(keep)
         return self.folder / name
+
+    def newest_sound(
+        self, *, resume: bool = False, besides: Path | None = None
+    ) -> Path | None:
+        """Return the newest step directory that can be read, of the newest few.
+
+        Args:
+            resume: whether its training has to be able to go on.
+            besides: one that is known to be damaged.
+        """
+        others = [step for step in reversed(self.steps()) if step != besides]
+        for step in others[:TRIED]:
+            with contextlib.suppress(CheckpointError):
+                _read_named(step, resume=resume)
+                return step
+        return None
+
+    def _damaged(
+        self, message: str, step: Path | None = None, *, resume: bool = False
+    ) -> DamagedError:
+        sound = self.newest_sound(resume=resume, besides=step)
+        return DamagedError(message, sound=sound)
+
+    def go_back(self, step: Path) -> None:
+        """Move `latest` to an older step, and `best` too if it is damaged or newer.
+
+        What is newer is removed. Nothing is changed unless the step can be resumed from.
+
+        Raises:
+            CheckpointError: the step is damaged, or none of this run.
+        """
+        order = self.steps()
+        own = self.folder / step.name
+        if own not in order:
+            raise CheckpointError(f"{printable(str(step))} is no step directory of a run")
+        _read_named(own, resume=True)
+        older = [path.name for path in order[: order.index(own) + 1]]
+        try:
+            kept = self.step_folder("best").name in older
+            self.read("best")
+        except CheckpointError:
+            kept = False
+        with self._writing("latest"):
+            if not kept:
+                self._point("best", step.name)
+            self._point("latest", step.name)
+        self.repair()
 
     def repair(self) -> None:
         """Undo what a crash left half done, before training goes on.
@@ -147,10 +287,16 @@ class Run:
         A `best` newer than `latest` means a crash between the two moves: `latest` moves
         up. What is newer than `latest` was never published, and goes, as does what has a
         temporary name.
+
+        Raises:
+            DamagedError: there are checkpoints, and `latest` is missing.
         """
+        if not self.has("latest") and len(self.steps()) > 1:  # no crash leaves that
+            missing = f"{printable(str(self.folder / 'latest'))} is missing"
+            raise self._damaged(missing, resume=True)
         with self._writing("latest"):
             for path in self.folder.glob(f"{TEMPORARY}*"):
-                if path.is_dir():
+                if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)
@@ -164,6 +310,20 @@ class Run:
             for step in order[order.index(newest) + 1 if newest else 0 :]:
                 self._remove(step)
 
+    def is_only_a_run(self) -> bool:
+        """Whether the folder is a run's and holds nothing but what a run holds."""
+        own = {RUN_FILE, LOG_FILE, LOCK_FILE, *POINTERS}
+        return (
+            self.exists()
+            and "settings" in self.description()
+            and all(
+                path.name in own
+                or path.name.startswith(TEMPORARY)
+                or STEP_NAME.fullmatch(path.name)
+                for path in self.folder.iterdir()
+            )
+        )
+
     def describe(self, settings: dict[str, Any]) -> None:
         """Write run.json."""
         with self._writing(RUN_FILE):
@@ -172,42 +332,68 @@ class Run:
     def description(self) -> dict[str, Any]:
         """Return what run.json holds."""
         found = read_json(self.folder / RUN_FILE)
-        if not isinstance(found, dict):
+        kinds = {"settings": dict, "given": dict, "corpus": list}
+        if not (
+            isinstance(found, dict)
+            and all(isinstance(found.get(k, kinds[k]()), kinds[k]) for k in kinds)
+            and all(isinstance(source, dict) for source in found.get("corpus", []))
+        ):
             raise CheckpointError(
-                f"{printable(str(self.folder / RUN_FILE))} is no JSON object"
+                f"{printable(str(self.folder / RUN_FILE))} does not describe a run"
             )
         return found
 
     def append(self, line: dict[str, Any]) -> None:
         """Add a line to log.jsonl."""
-        with self._writing(LOG_FILE), (self.folder / LOG_FILE).open("a+b") as file:
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":  # a line that a crash cut off
-                    file.write(b"\n")
-            file.write(dump_json(line, indent=None))
-
-    def log(self) -> list[dict[str, Any]]:
-        """Return the lines of log.jsonl; a line cut off by a crash is left out."""
         path = self.folder / LOG_FILE
-        if not path.exists():
-            return []
-        lines = []
-        for line in read_file(path, MAX_LOG).splitlines():
-            try:
-                found = parse_json(line)
-            except ValueError:
-                continue
-            if isinstance(found, dict):
-                lines.append(found)
-        return lines
+        with self._writing(LOG_FILE):
+            if path.is_symlink() or path.exists():
+                require_regular(path)
+            with path.open("a+b") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":  # a line that a crash cut off
+                        file.write(b"\n")
+                file.write(dump_json(line, indent=None))
+
+    def log(self) -> Iterator[dict[str, Any]]:
+        """Yield the lines of log.jsonl; one that is damaged is left out.
+
+        Raises:
+            CheckpointError: it cannot be read, or is too long.
+        """
+        path = self.folder / LOG_FILE
+        if not path.is_symlink() and not path.exists():
+            return
+        with opened(path) as (file, size):
+            if size > MAX_LOG:
+                raise CheckpointError(
+                    f"{printable(str(path))} has {size:,} bytes, more than the "
+                    f"{MAX_LOG:,} allowed: move it away, and the training can go on"
+                )
+            whole, count = True, 0
+            while count < MAX_LINES and (line := file.readline(MAX_LINE)):
+                before, whole = whole, line.endswith(b"\n")
+                # Not the rest of a line that is too long, and no other text.
+                if not before or not line.startswith(b'{"kind"'):
+                    continue
+                count += 1
+                try:
+                    found = _log_line(parse_json(line))
+                except ValueError:
+                    continue
+                if found:
+                    yield found
 
     def cut_log(self, keep: Callable[[dict[str, Any]], bool]) -> None:
         """Rewrite log.jsonl with the lines that `keep` returns true for."""
         if (self.folder / LOG_FILE).exists():
-            kept = [dump_json(line, indent=None) for line in self.log() if keep(line)]
+            # As bytes: parsed, a long log would take far more memory.
+            kept = b"".join(
+                dump_json(line, indent=None) for line in self.log() if keep(line)
+            )
             with self._writing(LOG_FILE):
-                self._replace(LOG_FILE, b"".join(kept))
+                self._replace(LOG_FILE, kept)
 
     @contextlib.contextmanager
     def _writing(self, name: str) -> Iterator[None]:
@@ -226,7 +412,10 @@ class Run:
             return name
         # The newest is never rotated away, so that a later name was never used.
         match = STEP_NAME.fullmatch(taken[-1])
-        return f"{name}-{int(match[2] or 1) + 1 if match else 2}"
+        free = f"{name}-{int(match[2] or 1) + 1 if match else 2}"
+        if not STEP_NAME.fullmatch(free):
+            raise CheckpointError(f"{printable(str(self.folder))} has no name for a step")
+        return free
 
     def _point(self, pointer: str, name: str) -> None:
         self._replace(pointer, f"{name}\n".encode("ascii"))
@@ -235,16 +424,17 @@ class Run:
         """Put `data` in the place of a file at once: readers see the old or the new."""
         temporary = self.folder / f"{TEMPORARY}{name}-{os.getpid()}"
         try:
+            temporary.unlink(missing_ok=True)  # of a dead process that had our number
             write_file(temporary, data)
             os.replace(temporary, self.folder / name)
         finally:
             temporary.unlink(missing_ok=True)  # there after a failure only
         sync_folder(self.folder)
 
-    def _rotate(self) -> None:
+    def _rotate(self, keep: int) -> None:
         steps = self.steps()
         pointed = {self.step_folder(p) for p in POINTERS if self.has(p)}
-        for step in steps[:-KEPT]:
+        for step in steps[:-keep]:
             if step not in pointed:
                 self._remove(step)
 
@@ -258,6 +448,32 @@ class Run:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
+def _log_line(found: Any) -> dict[str, Any] | None:
+    """Return what a line of a log has, as `listeners.LogWriter` writes it, if it is one."""
+    if not isinstance(found, dict) or found.get("kind") not in ("train", "evaluation"):
+        return None
+    losses = ("train", "validation") if found["kind"] == "evaluation" else ("train",)
+    if not is_count(found.get("step")) or not {*losses, *AMOUNTS} <= set(found):
+        return None
+    for name in (*losses, *AMOUNTS):
+        value = found[name]
+        fits = is_number(value) and value >= 0
+        if not (fits or (value is None and name in losses)):
+            return None
+    return {name: found[name] for name in LOG_KEYS if name in found}
+
+
+def _read_named(step: Path, *, resume: bool) -> Checkpoint:
+    """Read a step directory, whose name says which step it is."""
+    checkpoint = read(step, resume=resume)
+    match = STEP_NAME.fullmatch(step.name)
+    if match and int(match[1]) != checkpoint.step:
+        raise CheckpointError(
+            f"{printable(str(step))} is damaged: it is of step {checkpoint.step:,}"
+        )
+    return checkpoint
+
+
 def is_step(folder: Path) -> bool:
     """Whether a folder is a step directory."""
-    return (folder / MANIFEST).is_file()
+    return os.path.isfile(folder / MANIFEST)

@@ -245,5 +245,6 @@ def _remembered() -> Iterator[dict[str, str | None]]:
         with contextlib.suppress(OSError):  # no home folder, say: check again next time
             path.parent.mkdir(parents=True, exist_ok=True)
             new = path.with_suffix(f".{os.getpid()}")
+            new.unlink(missing_ok=True)
             write_file(new, dump_json({**kept, key: outcomes}))
             os.replace(new, path)

@@ -13,6 +13,9 @@ FINAL_RATE = 0.1
 USEFUL_PASSES = 100
 LEAST_USEFUL_STEPS = 500
 
+FINISHED = 0.9
+"""Share of a run from which its rate counts as fallen: a longer one rises it anew."""
+
 
 def total_steps(settings: Settings, steps_per_epoch: int) -> int | None:
     """Return the number of updates after which the settings end a run; None: any."""
@@ -39,7 +42,7 @@ class Length:
     seconds: float | None
     steps: int | None
 
-    def progress(self, step: int, spent: float, origin: float) -> float:
+    def progress(self, step: int, spent: float, origin: float, first: int = 0) -> float:
         """Return the share of the run in [0, 1] that is over once `step` ends.
 
         Args:
@@ -47,10 +50,11 @@ class Length:
             spent: seconds spent.
             origin: seconds spent when the first update was done: imports and tracing
                 are part of the run's time, but not of the schedule.
+            first: the update that the schedule begins with.
         """
         shares = [0.0]
         if self.steps is not None:
-            shares.append((step + 1) / self.steps)
+            shares.append((step + 1 - first) / max(1, self.steps - first))
         if self.seconds is not None:
             left = max(1e-9, self.seconds - origin)
             shares.append((spent - origin) / left)

@@ -76,11 +76,13 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
         characters = data.decode(codec)
     except UnicodeDecodeError as error:
         raise TextError(_decoding_failure(path, data, codec, error)) from error
+    except UnicodeError as error:  # punycode, say, which says no more
+        raise TextError(f"{printable(path.name)} is not {codec.upper()}") from error
     if re.search("[\ud800-\udfff]", characters):
         raise TextError(f"{printable(path.name)} holds surrogates, which are no characters")
     return Text(
         characters=normalise_newlines(characters.removeprefix("\ufeff")),
-        name=path.name,
+        name=printable(path.name),  # bytes that are no UTF-8 cannot be written down
         encoding=codec,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -94,7 +96,7 @@ def _codec(encoding: str) -> str:
         "".encode(codec.name)  # refuses codecs that are not text encodings
     except (LookupError, ValueError) as error:
         raise TextError(
-            f"unknown encoding {encoding!r}: try utf-8, utf-16, gb18030, big5, "
+            f"unknown encoding {encoding[:80]!r}: try utf-8, utf-16, gb18030, big5, "
             "shift_jis or cp1252"
         ) from error
     return codec.name

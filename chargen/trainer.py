@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from chargen.average import newest_share
-from chargen.checkpoint import Arrays, Checkpoint
+from chargen.checkpoint import Checkpoint
 from chargen.clock import Clock
 from chargen.config import STATES, Plan, Settings
 from chargen.corpus import WARM_UP, Batches, Corpus, ScoredStreams, scored_streams
@@ -35,7 +36,14 @@ from chargen.events import (
     Stepped,
 )
 from chargen.model import build_model
-from chargen.schedule import Length, learning_rate, total_steps, useful_steps
+from chargen.schedule import (
+    FINISHED,
+    Length,
+    learning_rate,
+    total_steps,
+    useful_steps,
+)
+from chargen.tensors import Arrays
 from chargen.update import Update
 
 SMOOTHING = 0.98  # of the training loss that is shown and logged
@@ -54,9 +62,13 @@ class Counters:
     Attributes:
         step: updates done.
         seconds: spent when this was saved.
-        origin: seconds spent when the first update was done.
+        rate: the learning rate of the last update.
+        share: of the schedule that is over.
+        schedule_step: the update that the schedule begins with: 0, or where the run was
+            finished when it was given more time.
+        origin: seconds spent when the schedule's first update was done.
         loss_sum, loss_weight: of the smoothed training loss.
-        best: lowest validation loss so far; infinite before the first.
+        best: lowest validation loss so far; before the first, higher than any.
         stale: evaluations since then.
         evaluated_step: the step of the last evaluation, 0 before the first.
         evaluated_seconds: the seconds spent at that time.
@@ -67,10 +79,13 @@ class Counters:
 
     step: int = 0
     seconds: float = 0.0
+    rate: float = 0.0
+    share: float = 0.0
+    schedule_step: int = 0
     origin: float = 0.0
     loss_sum: float = 0.0
     loss_weight: float = 0.0
-    best: float = math.inf
+    best: float = sys.float_info.max
     stale: int = 0
     evaluated_step: int = 0
     evaluated_seconds: float = 0.0
@@ -84,12 +99,24 @@ class Counters:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Counters:
-        """Read back what `to_arrays` returned."""
-        fields = {
-            f.name: arrays[f"counter.{f.name}"].item() for f in dataclasses.fields(cls)
-        }
-        whole = [f.name for f in dataclasses.fields(cls) if isinstance(f.default, int)]
-        return cls(**{n: int(v) if n in whole else v for n, v in fields.items()})
+        """Read back what `to_arrays` returned.
+
+        Raises:
+            ValueError: a value can have been counted by no run.
+        """
+        counted: dict[str, float] = {}
+        for field in dataclasses.fields(cls):
+            value = float(arrays[f"counter.{field.name}"].item())
+            whole = isinstance(field.default, int)
+            most = MOST.get(field.name, 2.0**53 if whole else sys.float_info.max)
+            if not 0 <= value <= most or (whole and not value.is_integer()):
+                raise ValueError(f"{field.name} cannot be {value:g}")
+            counted[field.name] = int(value) if whole else value
+        return cls(**counted)  # type: ignore[arg-type]  # each of its own kind
+
+
+MOST = {"share": 1.0, "loss_weight": 1.0, "loss_sum": 1e6, "rollbacks": MOST_ROLLBACKS}
+"""The largest value of some counters."""
 
 
 class _Stop(Exception):
@@ -112,6 +139,7 @@ class Trainer:
         stop: returns the number of a signal that asked for a stop, or None.
         plan: how a step is computed.
         resume: the checkpoint to go on from, read with its resume part.
+        initial: weights to start from, by name; None: random ones.
     """
 
     def __init__(
@@ -125,6 +153,7 @@ class Trainer:
         stop: Callable[[], int | None] = lambda: None,
         plan: Plan,
         resume: Checkpoint | None = None,
+        initial: Arrays | None = None,
     ) -> None:
         self._settings = settings
         self._batches = batches
@@ -136,8 +165,8 @@ class Trainer:
         )
         self._counters = Counters()
         self._published = 0  # the step of the last checkpoint
+        self._saved = resume is not None
         self._saved_seconds = 0.0
-        self._rate = 0.0
 
         config = settings.model
         self._config = config
@@ -150,9 +179,17 @@ class Trainer:
         self._validation: ScoredStreams | None = None
         if corpus.validation.size:
             self._validation = scored_streams(corpus.validation, corpus.context)
+        self._initial = initial is not None and resume is None
         if resume is not None:
             self._restore(resume.weights, resume.resume)
             self._published = self._counters.step
+            if self._counters.step != resume.step:
+                raise TrainingError(
+                    "the checkpoint's resume part is of another step than its weights"
+                )
+            self._extend(resume)
+        elif initial is not None:  # what is published first is the model as it came
+            self._update.start_from([initial[name] for name in self._names])
         self._good = self._snapshot(evaluated=False, validation=None, best=False)
         self._clock.lap("start")
         self._saved_seconds = self._clock.spent if self._published else 0.0
@@ -184,7 +221,10 @@ class Trainer:
             while True:
                 self._check_stop()
                 try:
-                    if not self._over():
+                    if self._initial:
+                        self._initial = False
+                        self._evaluate()
+                    elif not self._over():
                         self._advance()
                     elif self._counters.evaluated_step != self._counters.step:
                         self._evaluate()
@@ -197,7 +237,7 @@ class Trainer:
                 # Weights that are not finite are not worth saving.
                 with contextlib.suppress(_NotFinite):
                     self._publish(evaluated=False, validation=None, best=False)
-            raise Interrupted(self._stop() or 0, saved=self._published > 0) from None
+            raise Interrupted(self._stop() or 0, saved=self._saved) from None
 
     def _advance(self) -> None:
         """Update, unless an interruption put off an evaluation; then do what is due."""
@@ -211,10 +251,11 @@ class Trainer:
     def _step(self) -> None:
         counters, settings = self._counters, self._settings
         spent = self._clock.spent
-        origin = counters.origin if counters.step else spent
-        share = self._length.progress(counters.step, spent, origin)
-        self._rate = learning_rate(
-            share,
+        first = counters.schedule_step
+        origin = counters.origin if counters.step > first else spent
+        counters.share = self._length.progress(counters.step, spent, origin, first)
+        counters.rate = learning_rate(
+            counters.share,
             peak=settings.learning_rate * 0.5**counters.rollbacks,
             warmup=settings.warmup,
         )
@@ -223,7 +264,7 @@ class Trainer:
         key = tf.constant([settings.seed % 2**31, counters.step % 2**31], tf.int32)
         rate, newest = (
             tf.constant(x, tf.float32)
-            for x in (self._rate, newest_share(counters.step + 1))
+            for x in (counters.rate, newest_share(counters.step + 1))
         )
         loss_tensor, self._states = self._update.train(
             inputs, targets, states, rate, key, newest
@@ -235,7 +276,7 @@ class Trainer:
         counters.loss_sum = SMOOTHING * counters.loss_sum + (1 - SMOOTHING) * loss
         counters.loss_weight = SMOOTHING * counters.loss_weight + (1 - SMOOTHING)
         counters.step += 1
-        if counters.step == 1:
+        if counters.step == first + 1:
             counters.origin = counters.evaluated_seconds = self._clock.spent
         if settings.steps is None and counters.step == useful_steps(
             self._batches.steps_per_epoch
@@ -288,6 +329,11 @@ class Trainer:
                 least = WARM_UP + EVALUATION_WINDOW
                 fitting = max(least, fitting * EVALUATION_WINDOW)
                 counters.validation_length = min(length, fitting)
+        least = min(length, WARM_UP + EVALUATION_WINDOW)
+        if not least <= counters.validation_length <= length:
+            raise TrainingError(
+                "the checkpoint's resume part is damaged: it validates on nothing"
+            )
         if counters.validation_length < length:
             self._validation = streams.beginning(counters.validation_length)
             self._emit(
@@ -322,11 +368,13 @@ class Trainer:
             validation=validation,
             best=best or self._validation is None,
         )
-        if not all(np.isfinite(array).all() for array in snapshot.weights.values()):
+        # The average takes some updates in late: the latest weights tell first.
+        arrays = (*snapshot.weights.values(), *snapshot.resume.values())
+        if not all(np.isfinite(array).all() for array in arrays):
             raise _NotFinite
         self._emit(snapshot)
         self._good = snapshot
-        self._published = self._counters.step
+        self._published, self._saved = self._counters.step, True
         self._clock.lap("publish")
         self._saved_seconds = self._clock.spent
 
@@ -359,11 +407,14 @@ class Trainer:
             TrainingError: it belongs to a model or an optimizer of another shape.
         """
         expected = {
-            **{k: v.shape for k, v in Counters().to_arrays().items()},
-            **{k: tuple(v.shape) for k, v in self._update.private.items()},
-            **{f"state.{i}": tuple(s.shape) for i, s in enumerate(self._states)},
+            **{k: (v.shape, v.dtype) for k, v in Counters().to_arrays().items()},
+            **{k: (tuple(v.shape), _dtype(v)) for k, v in self._update.private.items()},
+            **{
+                f"state.{i}": (tuple(s.shape), _dtype(s))
+                for i, s in enumerate(self._states)
+            },
         }
-        if {name: array.shape for name, array in resume.items()} != expected:
+        if {name: (array.shape, array.dtype) for name, array in resume.items()} != expected:
             raise TrainingError(
                 "the checkpoint's resume part does not fit the model: was it written by "
                 "another version of chargen or Keras? Its weights can still be sampled "
@@ -374,7 +425,20 @@ class Trainer:
         for name, variable in self._update.private.items():
             variable.assign(resume[name])
         self._states = [tf.constant(resume[f"state.{i}"]) for i in range(len(self._states))]
-        self._counters = Counters.from_arrays(resume)
+        try:
+            self._counters = Counters.from_arrays(resume)
+        except ValueError as error:
+            raise TrainingError(
+                f"the checkpoint's resume part is damaged: {error}"
+            ) from error
+
+    def _extend(self, resume: Checkpoint) -> None:
+        """Begin a new schedule where a finished run is given another length."""
+        before = [resume.training.get(name) for name in ("seconds", "epochs", "steps")]
+        settings = self._settings
+        longer = before != [settings.seconds, settings.epochs, settings.steps]
+        if longer and self._counters.share >= FINISHED and not self._over():
+            self._counters.schedule_step = self._counters.step
 
     def _roll_back(self) -> None:
         failed, rollbacks = self._counters.step + 1, self._counters.rollbacks + 1
@@ -382,8 +446,8 @@ class Trainer:
             raise TrainingError(
                 f"the loss is not a finite number at step {failed}, for the third "
                 f"time: halving the learning rate did not help. Try a "
-                "lower --learning-rate or a lower --clip-norm; the checkpoints "
-                "published so far are sound"
+                "lower --learning-rate or a lower --clip-norm"
+                + ("; the checkpoints published so far are sound" * self._saved)
             )
         self._restore(self._good.weights, self._good.resume)
         self._counters.rollbacks = rollbacks
@@ -454,7 +518,7 @@ class Trainer:
             epoch=counters.step / batches.steps_per_epoch,
             seconds=spent,
             train=counters.loss_sum / weight if weight else None,
-            learning_rate=self._rate,
+            learning_rate=self._counters.rate,
             characters_per_second=size / typical if typical else 0.0,
             share=length.progress(counters.step - 1, spent, 0.0),
             remaining=max(0.0, min(left)),
@@ -471,6 +535,10 @@ class Trainer:
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _dtype(variable: tf.Variable | tf.Tensor) -> np.dtype:
+    return np.dtype(tf.as_dtype(variable.dtype).as_numpy_dtype)
 
 
 def _copy(variable: tf.Variable | tf.Tensor) -> npt.NDArray:

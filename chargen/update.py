@@ -41,7 +41,7 @@ class Update:
         self._soap = Soap(
             [self._variables[i].value for i in self._kernels],
             plan,
-            weight_decay=settings.weight_decay,
+            weight_decay=float(settings.weight_decay),
         )
         others = [i for i in range(len(shapes)) if i not in self._kernels]
         self._halves = _halves(self._variables, others)
@@ -61,17 +61,27 @@ class Update:
 
     @property
     def private(self) -> dict[str, tf.Variable | keras.Variable]:
-        """What only a resume needs: the latest weights, and what the optimizers remember."""
+        """What only a resume needs: the latest weights, and the optimizers' memory."""
         adamw = [v for optimizer in self._adamw for v in optimizer.variables]
         return {
             **{f"weight.{i}": v for i, v in enumerate(self._variables)},
             **{f"optimizer.{i}": v for i, v in enumerate([*self._soap.variables, *adamw])},
         }
 
+    def start_from(self, weights: Sequence[tf.Tensor]) -> None:
+        """Set the weights, and their average, before the first update."""
+        for variable, mean, array in zip(
+            self._variables, self.averaged, weights, strict=True
+        ):
+            variable.assign(array)
+            mean.assign(array)
+
     def _optimizer(self, half: list[int]) -> keras.optimizers.Optimizer:
         settings = self._settings
         optimizer = keras.optimizers.AdamW(
-            settings.learning_rate, weight_decay=settings.weight_decay, beta_2=BETA_2
+            float(settings.learning_rate),
+            weight_decay=float(settings.weight_decay),
+            beta_2=BETA_2,
         )
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         optimizer.build([self._variables[i] for i in half])

@@ -18,7 +18,7 @@ from chargen.errors import UnknownCharacterError, describe
 
 Ids = npt.NDArray[np.int32]
 
-MAX_CHARACTERS = 0x110000 - 0x800  # all Unicode scalar values
+MAX_CHARACTERS = 2**17  # Unicode 17 has given a meaning to 159,801; no text has so many
 NAMED_UNKNOWN = 8  # how many unknown characters one message describes
 
 # Signs that people take for one another and that Unicode's compatibility forms keep apart.

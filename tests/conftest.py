@@ -69,7 +69,7 @@ def write_run(folder: Path, *steps: int, best: bool = False, **parts: Any) -> Ru
     if not run.exists():
         run.describe({"format": 1, "settings": {}})
     for step in steps:
-        run.publish(tiny_checkpoint(step=step, seed=step, **parts), best=best)
+        run.publish(tiny_checkpoint(step=step, seed=step, **parts), best=best, keep=3)
     return run
 
 

@@ -368,12 +368,12 @@ def test_the_example_is_what_chargen_writes(tmp_path: Path) -> None:
 
 
 def test_the_limits_of_the_page_are_those_of_the_code() -> None:
-    from chargen import config, files, run, vocabulary
+    from chargen import config, files, run, tensors, vocabulary
 
     text = PAGE.read_text(encoding="utf-8")
     for number in (
         files.MAX_JSON,
-        chargen_checkpoint.MAX_HEADER,
+        tensors.MAX_HEADER,
         chargen_checkpoint.MAX_SOURCES,
         chargen_checkpoint.MAX_SETTINGS,
         config.MAX_PARAMETERS,
@@ -382,6 +382,9 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         config.MAX_EMBEDDING_SIZE,
         vocabulary.MAX_CHARACTERS,
         run.MAX_POINTER,
+        run.MAX_LINES,
+        run.MAX_LOG,
+        run.MAX_LINE,
     ):
         assert re.search(rf"(?<![\d,]){number:,}(?![\d,])", text), number
     assert run.STEP_NAME.fullmatch("step-00002000-2")

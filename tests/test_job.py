@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import tiny_checkpoint
 
+from chargen.cli.advice import longer_command, resume_command, train_command
 from chargen.config import Plan
 from chargen.errors import CheckpointError, SettingsError, TextError
 from chargen.job import prepare
@@ -40,6 +41,21 @@ def started(job):
     return job
 
 
+def publish(job, **parts):
+    """Write a checkpoint of the job's model, without a training."""
+    model = job.settings.model
+    checkpoint = tiny_checkpoint(
+        model.cell,
+        units=model.units,
+        layers=model.layers,
+        embedding_size=model.embedding_size,
+        characters="".join(job.corpus.vocabulary.characters),
+        model=model,
+        **parts,
+    )
+    job.run.publish(checkpoint, best=True, keep=3)
+
+
 def test_each_run_gets_a_folder_of_its_own():
     folders = [str(prepare("story.txt", {"steps": 1}).run.folder) for _ in range(3)]
     assert folders == ["checkpoints/story", "checkpoints/story-2", "checkpoints/story-3"]
@@ -68,14 +84,57 @@ def test_folder_that_is_no_run_is_refused_whatever_the_flags(flags):
 
 def test_overwrite_keeps_the_old_run_until_the_new_one_has_a_checkpoint():
     started(prepare("story.txt", {"steps": 1}, out=Path("mine")))
-    Path("mine/mark").write_text("old")
+    Path("mine/.tmp-mark").write_text("old")
     job = prepare("story.txt", {"steps": 1}, out=Path("mine"), overwrite=True)
     (kept,) = Path().glob("mine.replaced-*")
-    assert (kept / "mark").read_text() == "old"
-    assert not Path("mine/mark").exists()
+    assert (kept / ".tmp-mark").read_text() == "old"
+    assert not Path("mine/.tmp-mark").exists()
+    assert any(str(kept) in note for note in job.notes)
     job.tidy()  # given up before a checkpoint: the old run comes back
-    assert Path("mine/mark").read_text() == "old"
+    assert Path("mine/.tmp-mark").read_text() == "old"
     assert not list(Path().glob("mine.replaced-*"))
+
+
+@pytest.mark.parametrize("what", ["a file of the user's", "another run.json"])
+def test_overwrite_does_not_replace_what_is_more_than_a_run(what):
+    if what == "another run.json":
+        Path("mine").mkdir()
+        Path("mine/run.json").write_text('{"scripts": 1}')
+    else:
+        started(prepare("story.txt", {"steps": 1}, out=Path("mine")))
+        Path("mine/thesis.txt").write_text("years of work")
+    before = {p: p.read_bytes() for p in Path("mine").iterdir()}
+    with pytest.raises(SettingsError, match="holds more than a run"):
+        prepare("story.txt", {"steps": 1}, out=Path("mine"), overwrite=True)
+    assert {p: p.read_bytes() for p in Path("mine").iterdir()} == before
+
+
+def test_two_jobs_with_one_new_folder_do_not_remove_each_other():
+    one = prepare("story.txt", {"steps": 1}, out=Path("mine"))
+    other = prepare("story.txt", {"steps": 1}, out=Path("mine"))
+    one._lock()
+    one._describe()
+    with pytest.raises(CheckpointError, match="another process is training mine"):
+        other.train()
+    assert Path("mine/run.json").is_file()
+    one.tidy()
+    assert not Path("mine").exists()
+
+
+def test_a_model_that_no_checkpoint_can_hold_is_refused():
+    with pytest.raises(SettingsError, match="more than the 500,000,000"):
+        prepare("story.txt", {"steps": 1, "units": 16_384, "layers": 4})
+    with pytest.raises(SettingsError, match="--batch-size"):
+        given = {"steps": 1, "units": 4096, "layers": 1, "batch_size": 10_000}
+        Path("big.txt").write_text(STORY * 2000, encoding="utf-8")
+        prepare("big.txt", {**given, "seq_length": 4, "validation": 0.0})
+    assert not Path("checkpoints").exists()
+
+
+def test_a_link_to_nowhere_in_the_place_of_runs_is_said():
+    Path("checkpoints").symlink_to("/nowhere/at/all")
+    with pytest.raises(SettingsError, match="cannot make the folder checkpoints"):
+        prepare("story.txt", {"steps": 1})
 
 
 def test_overwrite_without_a_folder_is_an_error():
@@ -155,8 +214,8 @@ def test_validation_from_a_file():
     assert job.corpus.vocabulary.decode(job.corpus.validation).endswith("pepper")
     assert job.settings.validation == "held.txt"
     assert [text.name for text in job.corpus.sources] == ["story.txt", "held.txt"]
-    assert "--validation held.txt" in job.train_command
-    assert "--validation held.txt" in job.resume_command
+    assert "--validation held.txt" in train_command(job)
+    assert "--validation held.txt" in resume_command(job)
 
 
 def test_validation_file_is_found_again_on_resume():
@@ -251,7 +310,7 @@ PLAN = {"precision": "bfloat16", "xla": True, "shards": 3, "stock": False}
 def plan_before(training, *, gpu=False):
     """The plan with which a run goes on whose checkpoint says this of its training."""
     job = started(prepare("story.txt", {"steps": 9}, out=Path("mine")))
-    job.run.publish(tiny_checkpoint(training=training), best=True)
+    publish(job, training=training)
     again = prepare("story.txt", resume=True, out=Path("mine"))
     return again._plan_before(SimpleNamespace(threads=1, gpu=gpu))
 
@@ -287,14 +346,14 @@ def test_resume_refuses_a_changed_corpus():
 
 def test_a_run_without_a_resume_part_cannot_be_resumed_and_says_why():
     job = started(prepare("story.txt", {"steps": 9}))
-    job.run.publish(tiny_checkpoint(resume={}), best=True)
+    publish(job, resume={})
     with pytest.raises(CheckpointError, match=r"training cannot be resumed"):
         prepare("story.txt", resume=True)
 
 
 def test_the_command_that_repeats_a_run_says_every_setting():
     job = prepare("story.txt", {"steps": 7, "learning_rate": 1e-3, "windows": "shuffled"})
-    words = shlex.split(job.train_command)
+    words = shlex.split(train_command(job))
     assert words[:2] == ["train", "story.txt"]
     pairs = dict(zip(words[2::2], words[3::2], strict=True))
     assert pairs["--steps"] == "7"
@@ -310,7 +369,7 @@ def test_the_command_that_repeats_a_run_says_every_setting():
 
 def test_the_command_that_repeats_a_run_says_stock_and_threads():
     given = {"steps": 7, "stock": True, "threads": 3, "device": "cpu"}
-    words = shlex.split(prepare("story.txt", given).train_command)
+    words = shlex.split(train_command(prepare("story.txt", given)))
     assert words[2] == "--stock"
     pairs = dict(zip(words[3::2], words[4::2], strict=True))
     assert (pairs["--threads"], pairs["--device"]) == ("3", "cpu")
@@ -357,4 +416,4 @@ def test_a_second_run_is_told_of_the_first():
     ],
 )
 def test_the_command_for_a_longer_run_doubles_its_length(given, end):
-    assert prepare("story.txt", given).longer_command.endswith(end)
+    assert longer_command(prepare("story.txt", given)).endswith(end)

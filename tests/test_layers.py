@@ -18,7 +18,7 @@ PACKAGE = Path(chargen.__file__).parent
 
 BOTTOM = {"errors", "config"}
 TEXTS = {*BOTTOM, "files", "text", "vocabulary"}
-FILES = {*TEXTS, "corpus", "checkpoint"}
+FILES = {*TEXTS, "tensors", "corpus", "checkpoint"}
 # The modules that import TensorFlow.
 DOORS = {
     *("products", "recurrent", "stack", "model", "average", "soap", "update", "runtime"),
@@ -44,13 +44,14 @@ LAYERS: dict[str, set[str]] = {
     "text": BOTTOM,
     "vocabulary": BOTTOM,
     "sampling": BOTTOM,
+    "tensors": {*BOTTOM, "files"},
     # 2: ids and weights, in memory and on disk
     "corpus": TEXTS,
-    "checkpoint": TEXTS,
+    "checkpoint": {*TEXTS, "tensors"},
     # 3: folders, events, and the two sides that never meet
     "run": FILES,
     "library": {*FILES, "run"},
-    "events": {*BOTTOM, "checkpoint"},
+    "events": {*BOTTOM, "tensors"},
     "engine": FILES,
     "products": {"config"},
     "recurrent": {"config", "products"},
@@ -62,6 +63,7 @@ LAYERS: dict[str, set[str]] = {
     # 4
     "generate": {*FILES, "sampling", "engine"},
     "evaluate": {*FILES, "engine"},
+    "growth": {*FILES, "engine"},
     "runtime": {*BOTTOM, *("files", "hardware", "model", "stack", "update", "chargen")},
     "trainer": {*FILES, *("clock", "schedule", "events", "average", "model", "update")},
     "listeners": {*FILES, "run", "events", "chargen"},
@@ -72,6 +74,7 @@ LAYERS: dict[str, set[str]] = {
     "job": {
         *FILES,
         *("clock", "options", "resolve", "run", "library", "events", "listeners"),
+        "growth",
         "chargen",
     },
     "__init__": {*BOTTOM, "engine", "evaluate", "generate", "library"},
@@ -86,10 +89,12 @@ PACKAGES: dict[str, set[str]] = {
     "vocabulary": {"numpy"},
     "sampling": {"numpy"},
     "corpus": {"numpy"},
-    "checkpoint": {"numpy", "safetensors"},
+    "tensors": {"numpy", "safetensors"},
+    "run": {"filelock"},
     "engine": {"numpy"},
     "generate": {"numpy"},
     "evaluate": {"numpy"},
+    "growth": {"numpy"},
     "recipe": {"numpy"},
     "products": {"tensorflow"},
     "recurrent": {"keras", "tensorflow"},

@@ -26,7 +26,7 @@ import chargen.run
 from chargen.checkpoint import MANIFEST, RESUME, WEIGHTS
 from chargen.errors import CheckpointError
 from chargen.library import open_checkpoint
-from chargen.run import KEPT, Run
+from chargen.run import Run
 
 
 def names(folder: Path) -> list[str]:
@@ -41,8 +41,11 @@ def temporaries(folder: Path) -> list[str]:
     return [name for name in names(folder) if name.startswith(".")]
 
 
-def publish(run: Run, step: int, *, best: bool = False) -> Path:
-    return run.publish(tiny_checkpoint(step=step, seed=step), best=best)
+KEPT = 3
+
+
+def publish(run: Run, step: int, *, best: bool = False, keep: int = KEPT) -> Path:
+    return run.publish(tiny_checkpoint(step=step, seed=step), best=best, keep=keep)
 
 
 # --- publishing, pointers, rotation -----------------------------------------------------
@@ -90,7 +93,6 @@ def test_rotation_keeps_the_newest_and_what_is_pointed_to(tmp_path: Path) -> Non
         expected = sorted({1 if step == 1 else 2, *newest})
         assert steps(run) == [f"step-{kept:08}" for kept in expected]
         assert temporaries(tmp_path) == []
-    assert KEPT == 3
 
 
 def test_rotation_leaves_the_users_files_alone(tmp_path: Path) -> None:
@@ -417,40 +419,85 @@ def test_publishing_flushes_before_it_renames_and_points(
 # --- the log ----------------------------------------------------------------------------
 
 
+def log_line(step: int, **more: Any) -> dict[str, Any]:
+    amounts = dict.fromkeys(("epoch", "seconds", "learning_rate"), 0.5)
+    speed = {"characters_per_second": 100.0}
+    return {"kind": "train", "step": step, "train": 0.5, **amounts, **speed, **more}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"step": "1"},
+        {"step": True},
+        {"step": -1},
+        {"kind": "other"},
+        {"kind": "evaluation", "validation": "low"},
+        {"train": [1]},
+        {"seconds": None},
+        {"epoch": 2**64},
+        {"learning_rate": "4e-3"},
+        {"train": None, "validation": "x", "kind": "evaluation"},
+    ],
+    ids=str,
+)
+def test_a_line_with_a_wrong_value_is_left_out(tmp_path: Path, damaged: dict) -> None:
+    run = Run(tmp_path)
+    for line in (log_line(1), {**log_line(2), **damaged}, log_line(3)):
+        run.append(line)
+    assert [line["step"] for line in run.log()] == [1, 3]
+
+
+def test_a_line_that_is_too_long_is_left_out(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for line in (log_line(1), log_line(2, note="x" * 200_000), log_line(3)):
+        run.append(line)
+    assert [line["step"] for line in run.log()] == [1, 3]
+
+
+def test_a_log_that_is_too_long(tmp_path: Path) -> None:
+    with (tmp_path / "log.jsonl").open("wb") as file:
+        file.truncate(2**24 + 1)
+    with pytest.raises(CheckpointError, match=r"log\.jsonl has 16,777,217 bytes"):
+        list(Run(tmp_path).log())
+
+
 def test_the_log(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert run.log() == []
-    lines = [{"kind": "train", "step": i, "train": 0.5, "note": "é\n"} for i in range(5)]
+    assert list(run.log()) == []
+    lines = [log_line(i) for i in range(5)]
     for line in lines:
-        run.append(line)
-    assert run.log() == lines
+        run.append({**line, "note": "é\n"})  # of a later version, say
+    assert list(run.log()) == lines
     text = (tmp_path / "log.jsonl").read_bytes().decode("utf-8")
-    assert [json.loads(line) for line in text.split("\n")[:-1]] == lines
+    assert [{**json.loads(line), "note": 0} for line in text.split("\n")[:-1]] == [
+        {**line, "note": 0} for line in lines
+    ]
     run.cut_log(lambda line: line["step"] < 3)
-    assert run.log() == lines[:3]
+    assert list(run.log()) == lines[:3]
     run.append(lines[4])
-    assert run.log() == [*lines[:3], lines[4]]
+    assert list(run.log()) == [*lines[:3], lines[4]]
     assert temporaries(tmp_path) == []
 
 
 @pytest.mark.parametrize("half", [b"{", b'{"step": 2, "tr', b'{"step": 2}x', b"\xff"])
 def test_a_line_cut_off_by_a_crash_is_left_out(tmp_path: Path, half: bytes) -> None:
     run = Run(tmp_path)
-    run.append({"step": 1})
+    run.append(log_line(1))
     with (tmp_path / "log.jsonl").open("ab") as file:
         file.write(half)
-    assert run.log() == [{"step": 1}]
+    assert list(run.log()) == [log_line(1)]
     run.cut_log(lambda line: True)
-    run.append({"step": 3})
-    assert run.log() == [{"step": 1}, {"step": 3}]
+    run.append(log_line(3))
+    assert list(run.log()) == [log_line(1), log_line(3)]
 
 
 @pytest.mark.parametrize("before", [b"", b'{"step": 1}\n'])
 def test_a_line_after_a_cut_off_one_is_not_lost(tmp_path: Path, before: bytes) -> None:
     run = Run(tmp_path)
     (tmp_path / "log.jsonl").write_bytes(before + b'{"step": 2, "tr')
-    run.append({"step": 3})
-    assert run.log()[-1:] == [{"step": 3}]
+    run.append(log_line(3))
+    assert list(run.log())[-1:] == [log_line(3)]
 
 
 @pytest.mark.parametrize("data", [b"[]", b"1", b"", b"{", b'{"a": 1, "a": 1}', b"\xff"])

@@ -42,6 +42,12 @@ def run(*arguments):
     return typed(*CHARGEN, *arguments)
 
 
+def as_from_a_terminal():
+    """Let signals end the process, whatever those who started us do with them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def start(*arguments):
     """Start a training that Ctrl-C reaches, and that nobody answers."""
     return subprocess.Popen(
@@ -50,7 +56,7 @@ def start(*arguments):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=as_from_a_terminal,
     )
 
 
@@ -101,7 +107,7 @@ def test_train_then_sample_then_repeat():
         "stock": False,
     }
 
-    log = Run(Path("checkpoints/minerals")).log()
+    log = list(Run(Path("checkpoints/minerals")).log())
     keys = {"kind", "step", "epoch", "seconds", "train", "learning_rate"}
     assert all(keys <= set(line) for line in log)
     evaluations = [line for line in log if line["kind"] == "evaluation"]
@@ -216,7 +222,7 @@ def test_a_gpu_that_is_not_there_is_said_and_leaves_nothing_behind():
     ],
 )
 def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
-    settings = [*SMALL, "--steps", "300", "--eval-every", "100"]
+    settings = [*SMALL, "--steps", "600", "--eval-every", "100"]
     process = start("minerals", *settings)
     log = Path("checkpoints/minerals/log.jsonl")
     wait_for(log.exists, process=process)
@@ -225,7 +231,7 @@ def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
     assert process.returncode == code
     assert "Traceback" not in errors
     step = open_checkpoint("checkpoints/minerals/latest").step
-    assert 0 < step < 300
+    assert 0 < step < 600
     lines = errors.splitlines()
     command = shlex.split(lines[-1])
     assert command[-5:] == [
@@ -238,7 +244,7 @@ def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
     done = typed(*command)
     assert done.returncode == 0, done.stderr
     assert f"going on from step {step:,}" in done.stderr
-    assert open_checkpoint("checkpoints/minerals/latest").step == 300
+    assert open_checkpoint("checkpoints/minerals/latest").step == 600
     steps = [line["step"] for line in Run(Path("checkpoints/minerals")).log()]
     assert steps == sorted(steps)
 

@@ -48,6 +48,7 @@ class Training:
         validation=0.2,
         plan=PLAIN,
         resume=None,
+        initial=None,
         clock=None,
         **settings,
     ):
@@ -67,6 +68,7 @@ class Training:
             stop=lambda: self.signal,
             plan=plan,
             resume=resume,
+            initial=initial,
         )
 
     def listen(self, event):
@@ -93,7 +95,7 @@ class Training:
             vocabulary=self.corpus.vocabulary,
             text={"encoding": "utf-8", **TEXT_POLICY},
             corpus=(),
-            training={},
+            training=self.settings.to_dict(),
             step=event.progress.step,
             epoch=event.progress.epoch,
             seconds=event.progress.seconds,
@@ -294,16 +296,84 @@ def test_interrupted_equals_uninterrupted(cell, windows, stop, plan):
         for t in (straight, second)
     ]
     assert_same_weights(*ends)
-    evaluations = [
-        (e.progress.step, e.validation, e.best, e.progress.train)
-        for t in (first, second)
-        for e in t.of(CheckpointDue)
-        if e.evaluated
-    ]
-    assert evaluations == [
-        (e.progress.step, e.validation, e.best, e.progress.train)
-        for e in straight.of(CheckpointDue)
-    ]
+
+    def told(*trainings):
+        return [
+            (
+                e.progress.step,
+                e.validation,
+                e.best,
+                e.progress.train,
+                e.progress.learning_rate,
+            )
+            for t in trainings
+            for e in t.of(CheckpointDue)
+            if e.evaluated
+        ]
+
+    assert told(first, second) == told(straight)
+
+
+def rates(training):
+    return [event.progress.learning_rate for event in training.of(Stepped)]
+
+
+def test_a_finished_run_that_is_given_more_rises_and_falls_anew():
+    first = Training(steps=40, warmup=0.1).run()
+    second = Training(steps=100, warmup=0.1, resume=first.checkpoint()).run()
+    added, alone = rates(second), rates(Training(steps=60, warmup=0.1).run())
+    assert added == pytest.approx(alone)
+    assert max(added) > 5 * added[0] and max(added) > 5 * added[-1]
+
+
+def test_what_was_given_more_may_be_interrupted():
+    first = Training(steps=40).run()
+    straight = Training(steps=80, resume=first.checkpoint()).run()
+    part = Training(steps=80, resume=first.checkpoint())
+    part.stop_when = lambda e: isinstance(e, Stepped) and e.progress.step == 57
+    with pytest.raises(Interrupted):
+        part.run()
+    rest = Training(steps=80, resume=part.checkpoint()).run()
+    assert rates(part) + rates(rest) == rates(straight)
+    assert_same_weights(straight.last.weights, rest.last.weights)
+
+
+def test_an_unfinished_run_that_is_given_more_goes_on_with_one_schedule():
+    first = Training(steps=40)
+    first.stop_when = lambda e: isinstance(e, Stepped) and e.progress.step == 20
+    with pytest.raises(Interrupted):
+        first.run()
+    second = Training(steps=80, resume=first.checkpoint()).run()
+    assert rates(second) == pytest.approx(rates(Training(steps=80).run())[20:])
+
+
+def test_weights_that_are_not_finite_are_not_published_though_their_average_is():
+    training = Training(steps=20, eval_every=7)
+    latest, spoilt = training.trainer._update.private["weight.2"], []
+
+    def spoil(event):
+        if isinstance(event, Stepped) and event.progress.step == 7 and not spoilt:
+            spoilt.append(event)  # between two updates that count in the average
+            latest.assign(latest * np.nan)
+
+    training.stop_when = spoil
+    training.run()
+    assert len(training.of(RolledBack)) == 1
+    assert training.last.progress.step == 20
+    for event in training.of(CheckpointDue):
+        arrays = (*event.weights.values(), *event.resume.values())
+        assert all(np.isfinite(array).all() for array in arrays)
+
+
+def test_initial_weights_are_published_before_the_first_step():
+    given = Training(steps=5).run().last.weights
+    training = Training(steps=7, eval_every=5, seed=3, initial=given).run()
+    due = training.of(CheckpointDue)
+    assert [event.progress.step for event in due] == [0, 5, 7]
+    assert_same_weights(due[0].weights, given)
+    assert due[0].validation is not None
+    resumed = Training(steps=7, eval_every=5, seed=3, resume=training.checkpoint(due[0]))
+    assert_same_weights(resumed.run().last.weights, training.last.weights)
 
 
 def test_stop_before_the_first_step_saves_nothing():
@@ -431,7 +501,7 @@ def test_a_time_budget_is_kept_and_a_pause_costs_none_of_it(jump_at):
     peak = training.settings.learning_rate
     assert max(rates) == pytest.approx(peak, rel=0.05)
     assert rates[0] < 0.1 * peak  # tracing is not part of the schedule
-    assert rates[-1] < 0.1 * peak
+    assert rates[-1] < 0.11 * peak
     # A tenth of the time for evaluations, spread over all of it.
     times = [e.progress.seconds for e in training.of(CheckpointDue)]
     assert 2 <= len(times) <= 20

@@ -297,7 +297,9 @@ def test_averaged_weights_are_scored(plan):
     expected, _ = still.update.score(*batch(0), still.zero_states())
     np.testing.assert_array_equal(losses, expected)
     trained.train(1, rate=0.0, newest=0.25)
-    for old, new, mean in zip(before, trained.weights, trained.update.averaged, strict=True):
+    for old, new, mean in zip(
+        before, trained.weights, trained.update.averaged, strict=True
+    ):
         np.testing.assert_allclose(mean, old + 0.25 * (new - old), rtol=0, atol=1e-6)
     moved, _ = trained.update.score(*batch(0), trained.zero_states())
     assert np.abs(moved - expected).max() > 1e-3

@@ -16,7 +16,7 @@ from typing import Any  # noqa: E402
 import click  # noqa: E402
 
 import chargen  # noqa: E402
-from chargen.errors import ChargenError, Interrupted  # noqa: E402
+from chargen.errors import ChargenError, Interrupted, printable  # noqa: E402
 
 
 def _corpora() -> click.Command:
@@ -43,7 +43,19 @@ def _train() -> click.Command:
     return train
 
 
-COMMANDS = {"corpora": _corpora, "info": _info, "sample": _sample, "train": _train}
+def _verify() -> click.Command:
+    from chargen.cli.verify import verify
+
+    return verify
+
+
+COMMANDS = {
+    "corpora": _corpora,
+    "info": _info,
+    "sample": _sample,
+    "train": _train,
+    "verify": _verify,
+}
 
 
 class Commands(click.Group):
@@ -66,7 +78,9 @@ class Commands(click.Group):
 
             ctx.exit(exit_code(error.signal_number))
         except ChargenError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable(str(error))) from error
+        except MemoryError as error:
+            raise click.ClickException("there is not enough memory for this") from error
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)

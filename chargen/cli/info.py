@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from chargen.checkpoint import Checkpoint
+from chargen.cli.advice import advice
 from chargen.errors import printable
 from chargen.library import find_checkpoint, open_checkpoint
 from chargen.report import describe_loss
@@ -21,10 +22,12 @@ def info(checkpoint: str) -> None:
     chargen info harbour-plays
     chargen info checkpoints/novel/latest
     """
-    found = open_checkpoint(checkpoint)
+    with advice(lambda step: f"info {step}"):
+        found = open_checkpoint(checkpoint)
     click.echo(printable(f"{'checkpoint':<12}{find_checkpoint(checkpoint)}"))
     for name, value in describe(found):
-        click.echo(printable(f"{name:<12}{value}"))
+        line = f"{name:<12}{value}".replace("\n", "\\n").replace("\t", "\\t")
+        click.echo(printable(line))  # a corpus's name cannot add a row of its own
 
 
 def describe(found: Checkpoint) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import click
 
 from chargen import generate, load
+from chargen.cli.advice import advice
 from chargen.errors import printable
 from chargen.generate import DEFAULT_LENGTH, DEFAULT_TEMPERATURE, random_seed
 from chargen.library import find_checkpoint, hides_bundled
@@ -45,8 +46,18 @@ from chargen.text import normalise_newlines
     type=click.IntRange(min=0),
     help="Random seed: the same one gives the same text.  [default: drawn, and named]",
 )
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Write control characters as they are, even to a terminal.",
+)
 def sample(
-    checkpoint: str, seed_text: str, length: int, temperature: float, seed: int | None
+    checkpoint: str,
+    seed_text: str,
+    length: int,
+    temperature: float,
+    seed: int | None,
+    raw: bool,
 ) -> None:
     """Write text as CHECKPOINT does.
 
@@ -58,7 +69,8 @@ def sample(
     chargen sample harbour-plays --seed-text "PELL:" --temperature 0.5
     chargen sample sishi-jueju --length 100 --seed 1 > poems.txt
     """
-    model = load(checkpoint)
+    with advice(lambda step: f"sample {step}"):
+        model = load(checkpoint)
     drawn = random_seed() if seed is None else seed
     try:
         characters = generate(
@@ -71,7 +83,7 @@ def sample(
     if seed is None and temperature > 0 and length:
         click.echo(f"seed {drawn} (the same text again: --seed {drawn})", err=True)
     try:
-        _write(itertools.chain([normalise_newlines(seed_text)], characters))
+        _write(itertools.chain([normalise_newlines(seed_text)], characters), raw=raw)
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise
@@ -79,11 +91,11 @@ def sample(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write(texts: Iterable[str]) -> None:
+def _write(texts: Iterable[str], *, raw: bool) -> None:
     """Write texts to stdout as they come, and a newline if they do not end in one.
 
-    UTF-8 and LF everywhere; a terminal gets its own encoding, and an escape for what it
-    cannot show or must not obey.
+    UTF-8 and LF everywhere; a terminal gets its own encoding, an escape for what it
+    cannot show and, unless `raw`, one for what it must not obey.
     """
     console = sys.stdout.isatty()
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -93,7 +105,7 @@ def _write(texts: Iterable[str]) -> None:
             sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     last = ""
     for text in texts:
-        sys.stdout.write(printable(text) if console else text)
+        sys.stdout.write(printable(text) if console and not raw else text)
         sys.stdout.flush()
         last = text or last
     if not last.endswith("\n"):

@@ -35,6 +35,7 @@ class Terminal:
         self._validation: float | None = None
         self._shown = time.monotonic()
         self._bar: Progress | None = None
+        self._gone = False
         if console.is_terminal:
             column = TextColumn("{task.description}", markup=False)
             self._bar = Progress(column, console=console, transient=True)
@@ -55,7 +56,15 @@ class Terminal:
             self._bar.stop()
 
     def __call__(self, event: Event) -> None:
-        """Listen to the trainer."""
+        """Listen to the trainer; once nobody reads any more, in silence."""
+        if self._gone:
+            return
+        try:
+            self._show(event)
+        except (OSError, SystemExit):  # the pipe is closed; rich asks for an exit
+            self._gone = True
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, Stepped):
             self._step(event)
         elif isinstance(event, CheckpointDue) and event.evaluated:

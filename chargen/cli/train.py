@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +15,13 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from chargen.cli.advice import (
+    advice,
+    invoked_as,
+    longer_command,
+    resume_command,
+    train_command,
+)
 from chargen.config import CELLS, DEVICES, OPTIMIZERS, PRECISIONS, WINDOWS, Settings
 from chargen.errors import Interrupted, printable
 from chargen.job import Job, prepare, start_tensorflow
@@ -113,9 +119,20 @@ COUNT = click.IntRange(min=1)
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with the run in --out, or with the corpus's newest.",
+    help="Go on with the run in --out, or with the corpus's newest. With a step of a run "
+    "in --out: from there; newer ones are removed.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+@click.option(
+    "--init-from",
+    metavar="CHECKPOINT",
+    help="Start from this model, which may have learned from another text.",
+)
+@click.option(
+    "--drop-unused",
+    is_flag=True,
+    help="With --init-from: leave out characters that CORPUS lacks.",
+)
 @setting("cell", click.Choice(CELLS), "The recurrent cell.")
 @setting("units", COUNT, "Size of each recurrent layer.")
 @setting("layers", COUNT, "Number of recurrent layers.")
@@ -150,6 +167,7 @@ COUNT = click.IntRange(min=1)
     "Steps between evaluations.  [default: a twentieth of the run]",
 )
 @setting("save_every", Duration(), "Time between checkpoints at the most.")
+@setting("keep", COUNT, "Newest checkpoints that stay; the best stays in any case.")
 @setting(
     "patience",
     COUNT,
@@ -179,6 +197,8 @@ def train(
     out: Path | None,
     resume: bool,
     overwrite: bool,
+    init_from: str | None,
+    drop_unused: bool,
     dry_run: bool,
     quiet: bool,
     verbose: bool,
@@ -192,6 +212,7 @@ def train(
     chargen train novel.txt
     chargen train harbour-plays --for 1m --units 128
     chargen train novel.txt --resume --for 10m
+    chargen train letters.txt --init-from novel
     """
     given = {
         name: value
@@ -200,15 +221,23 @@ def train(
     }
     if sum(name in given for name in LENGTHS) > 1:
         raise click.UsageError("give one of --for, --epochs and --steps")
+    options: dict[str, Any] = {
+        "out": out,
+        "resume": resume,
+        "overwrite": overwrite,
+        "init_from": init_from,
+        "drop_unused": drop_unused,
+    }
+    mended = advice(lambda step: f"train {shlex.quote(corpus)} --resume --out {step}")
     if dry_run:
-        job = prepare(
-            corpus, given, out=out, resume=resume, overwrite=overwrite, dry_run=True
-        )
+        with mended:
+            job = prepare(corpus, given, **options, dry_run=True)
         for line in plan_lines(job):
             click.echo(printable(line))
         return
     with StopSignals() as stop:
-        job = prepare(corpus, given, out=out, resume=resume, overwrite=overwrite)
+        with mended:
+            job = prepare(corpus, given, **options)
         try:
             _run(job, stop, quiet=quiet, verbose=verbose)
         finally:
@@ -242,12 +271,12 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
             say("interrupted before the first step: nothing to save")
         else:
             say(f"interrupted; saved in {job.run.folder}. To go on:")
-            say(f"  {program} {job.resume_command}")
+            say(f"  {program} {resume_command(job)}")
         raise
     if not trained:
         say("nothing is left to do within the run's length. Lengths count from the run's")
         say("start, and under --for loading TensorFlow counts too. To train on:")
-        say(f"  {program} {job.longer_command}")
+        say(f"  {program} {longer_command(job)}")
         return
     for line in summary(job, program):
         say(line)
@@ -257,7 +286,7 @@ def plan_lines(job: Job) -> Iterator[str]:
     """What a training would do, and the command that repeats it."""
     yield size(job)
     yield from job.notes
-    yield f"{invoked_as()} {job.train_command}"
+    yield f"{invoked_as()} {train_command(job)}"
 
 
 def size(job: Job) -> str:
@@ -285,20 +314,11 @@ def summary(job: Job, program: str) -> Iterator[str]:
     yield "to sample from it:"
     yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
     yield "to train it for longer:"
-    yield f"  {program} {job.longer_command}"
-    yield "to repeat this run:"
-    yield f"  {program} {job.train_command}"
+    yield f"  {program} {longer_command(job)}"
+    if "init_from" not in best.training or job.init_from is not None:
+        yield "to repeat this run:"
+        yield f"  {program} {train_command(job)}"
     yield f"run: {job.run.folder}"
-
-
-def invoked_as() -> str:
-    """How the command was typed: `chargen`, or its path where it is not on the PATH."""
-    script = Path(sys.argv[0])
-    if script.name == "__main__.py":
-        return shlex.join([sys.executable, "-m", "chargen"])
-    if shutil.which(script.name):
-        return shlex.quote(script.name)
-    return shlex.quote(str(script))
 
 
 @contextlib.contextmanager
