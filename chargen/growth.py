@@ -22,6 +22,7 @@ NOISE = 0.1
 SCORED = 500  # characters over which the old logits are averaged
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what comes out is checked
 def grow(
     before: Checkpoint, corpus: Corpus, *, seed: int
 ) -> dict[str, npt.NDArray[np.float32]]:

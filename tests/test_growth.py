@@ -16,7 +16,7 @@ from chargen.cli.advice import train_command
 from chargen.config import CELLS
 from chargen.corpus import Corpus, split, vocabulary_of
 from chargen.engine import Engine
-from chargen.errors import SettingsError
+from chargen.errors import CheckpointError, SettingsError
 from chargen.growth import grow
 from chargen.job import prepare
 from chargen.text import Text
@@ -205,3 +205,24 @@ def test_fine_tuning_starts_from_the_model_and_can_be_resumed(folder: Path) -> N
     assert last.step == 20
     assert last.training["init_from"] == "old"
     assert last.validation_loss < start.validation_loss
+
+
+def test_a_run_that_lost_what_it_was_to_start_from_does_not_start_from_nothing(
+    folder: Path,
+) -> None:
+    """It was killed between its description and its first checkpoint, step 0."""
+    job = prepare("new.txt", {"steps": 3}, init_from="old", out=Path("tuned"))
+    job._describe()
+    with pytest.raises(SettingsError, match="--init-from and --overwrite"):
+        prepare("new.txt", resume=True, out=Path("tuned"))
+    again = prepare(
+        "new.txt", {"steps": 3}, init_from="old", out=Path("tuned"), overwrite=True
+    )
+    assert again.initial is not None
+
+
+def test_weights_that_are_too_large_to_carry_over_are_refused(folder: Path) -> None:
+    write_run(Path("huge"), 1, units=7, layers=2, characters=OLD, scale=5e37)
+    with pytest.raises(CheckpointError, match="too large to train on from"):
+        prepare("new.txt", {"steps": 3}, init_from="huge")
+    assert not Path("checkpoints").exists()
