@@ -294,7 +294,7 @@ def _object(value: object, what: str, keys: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _count(value: object, what: str) -> int:
-    if not isinstance(value, int) or not is_count(value):
+    if not is_count(value):
         raise ValueError(f"{what} is no whole number, at least 0")
     return value
 

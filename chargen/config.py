@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 CELLS = ("rnn", "lstm", "gru")
 WINDOWS = ("streams", "shuffled")
@@ -52,7 +52,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
-def is_count(value: object) -> bool:
+def is_count(value: object) -> TypeGuard[int]:
     """Whether `value` is an int from 0 to 2⁶³ - 1 (a bool is none here)."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 

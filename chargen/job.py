@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chargen
-from chargen.checkpoint import MAX_STATES, Checkpoint, read
+from chargen.checkpoint import MAX_STATES, Checkpoint
 from chargen.clock import Clock
 from chargen.config import (
     FIXED,
@@ -56,7 +56,7 @@ from chargen.resolve import (
     resolve,
     settings_of,
 )
-from chargen.run import RUN_FILE, Run, is_step
+from chargen.run import RUN_FILE, Run, is_step, read_step
 from chargen.tensors import Arrays
 from chargen.text import Text, read_text
 
@@ -99,7 +99,6 @@ class Job:
     _created: bool = False
     _back: Path | None = None  # an older step of the run, to go back to
     _latest: int | None = None  # the step that `latest` named
-    _locked: bool = False
 
     def train(
         self,
@@ -137,7 +136,6 @@ class Job:
             CheckpointError: another process trains it, or has done so since `prepare`.
         """
         note = self.run.lock()
-        self._locked = True
         if self.run.latest_step() != self._latest:
             raise CheckpointError(
                 f"{printable(str(self.run.folder))} has been trained on since this job was "
@@ -286,12 +284,13 @@ class Job:
         if not self._created or self.run.has("latest") or self.run.has("best"):
             self.run.unlock()
             return
-        if not self._locked:
+        if not self.run.locked:
             try:
                 self.run.lock()
             except CheckpointError:  # another process has taken the folder: it is its own
                 return
         self.run.unlock()
+        self._created = False  # what is there from now on is not ours
         shutil.rmtree(self.run.folder, ignore_errors=True)
         if self.run.folder.parent == RUNS:
             with contextlib.suppress(OSError):  # there are other runs in it
@@ -320,7 +319,7 @@ def prepare(
         given: settings by name, as `Settings` has them; `validation` may be a file.
         out: the run's folder; None: a new one, `checkpoints/<corpus>`.
         resume: go on with the run in `out`, or with the newest of this corpus. Where
-            `out` is a step directory, newer ones are removed first.
+            `out` is a step directory, newer ones are removed once it trains.
         overwrite: replace the run in `out`.
         init_from: a checkpoint, by path or name, whose model is trained further.
         drop_unused: leave out the characters of its vocabulary that the corpus lacks.
@@ -456,7 +455,10 @@ def _take_up(
             run.unlock()
     if back is None and not run.has("latest") and not run.steps():
         return None
-    checkpoint = read(back, resume=True) if back else run.read("latest", resume=True)
+    if back is not None:
+        checkpoint = read_step(back, resume=True)
+    else:
+        checkpoint = run.read("latest", resume=True)
     if checkpoint.model != model:
         raise CheckpointError(
             f"{printable(str(run.folder))} is damaged: its {RUN_FILE} and its checkpoint "

@@ -60,7 +60,7 @@ MAX_LINE = 2**16  # bytes of a line of the log that is looked at
 AMOUNTS = ("epoch", "seconds", "learning_rate", "characters_per_second")
 """What every line of the log has, besides its kind, its step and its losses."""
 
-LOG_KEYS = ("kind", "step", "epoch", "seconds", "train", "validation", *AMOUNTS[2:])
+LOG_KEYS = ("kind", "step", "train", "validation", *AMOUNTS)
 TRIED = 3
 """How many checkpoints are tried in search of a sound one: so many are kept by default."""
 
@@ -119,6 +119,11 @@ class Run:
         self._lock = lock
         return None
 
+    @property
+    def locked(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._lock is not None
+
     def unlock(self) -> None:
         """Give the lock back, if it is held."""
         if self._lock is not None:
@@ -170,14 +175,14 @@ class Run:
         step = self.step_folder(pointer)
         message = ""
         try:
-            return _read_named(step, resume=resume)
+            return read_step(step, resume=resume)
         except CheckpointError as error:
             message = str(error)  # and let go of what had been read
         # A training beside us may have moved the pointer and removed the step.
         moved = self.step_folder(pointer)
         if moved == step:
             raise self._damaged(message, step, resume=resume)
-        return _read_named(moved, resume=resume)
+        return read_step(moved, resume=resume)
 
     def steps(self) -> list[Path]:
         """Return the step directories, oldest first."""
@@ -246,7 +251,7 @@ class Run:
         others = [step for step in reversed(self.steps()) if step != besides]
         for step in others[:TRIED]:
             with contextlib.suppress(CheckpointError):
-                _read_named(step, resume=resume)
+                read_step(step, resume=resume)
                 return step
         return None
 
@@ -268,7 +273,7 @@ class Run:
         own = self.folder / step.name
         if own not in order:
             raise CheckpointError(f"{printable(str(step))} is no step directory of a run")
-        _read_named(own, resume=True)
+        read_step(own, resume=True)
         older = [path.name for path in order[: order.index(own) + 1]]
         try:
             kept = self.step_folder("best").name in older
@@ -347,7 +352,7 @@ class Run:
         """Add a line to log.jsonl."""
         path = self.folder / LOG_FILE
         with self._writing(LOG_FILE):
-            if path.is_symlink() or path.exists():
+            if os.path.lexists(path):
                 require_regular(path)
             with path.open("a+b") as file:
                 if file.tell():
@@ -363,7 +368,7 @@ class Run:
             CheckpointError: it cannot be read, or is too long.
         """
         path = self.folder / LOG_FILE
-        if not path.is_symlink() and not path.exists():
+        if not os.path.lexists(path):
             return
         with opened(path) as (file, size):
             if size > MAX_LOG:
@@ -460,11 +465,15 @@ def _log_line(found: Any) -> dict[str, Any] | None:
         fits = is_number(value) and value >= 0
         if not (fits or (value is None and name in losses)):
             return None
-    return {name: found[name] for name in LOG_KEYS if name in found}
+    return {name: value for name, value in found.items() if name in LOG_KEYS}
 
 
-def _read_named(step: Path, *, resume: bool) -> Checkpoint:
-    """Read a step directory, whose name says which step it is."""
+def read_step(step: Path, *, resume: bool = False) -> Checkpoint:
+    """Read a step directory of a run, whose name says which step it is.
+
+    Raises:
+        CheckpointError: it is damaged, or of another step than its name says.
+    """
     checkpoint = read(step, resume=resume)
     match = STEP_NAME.fullmatch(step.name)
     if match and int(match[1]) != checkpoint.step:

@@ -164,8 +164,7 @@ class Trainer:
             settings.seconds, total_steps(settings, batches.steps_per_epoch)
         )
         self._counters = Counters()
-        self._published = 0  # the step of the last checkpoint
-        self._saved = resume is not None
+        self._published: int | None = None  # the step of the last checkpoint
         self._saved_seconds = 0.0
 
         config = settings.model
@@ -233,11 +232,13 @@ class Trainer:
                 except _NotFinite:
                     self._roll_back()
         except _Stop:
-            if self._counters.step > self._published:
+            if self._counters.step > (self._published or 0):
                 # Weights that are not finite are not worth saving.
                 with contextlib.suppress(_NotFinite):
                     self._publish(evaluated=False, validation=None, best=False)
-            raise Interrupted(self._stop() or 0, saved=self._saved) from None
+            raise Interrupted(
+                self._stop() or 0, saved=self._published is not None
+            ) from None
 
     def _advance(self) -> None:
         """Update, unless an interruption put off an evaluation; then do what is due."""
@@ -374,7 +375,7 @@ class Trainer:
             raise _NotFinite
         self._emit(snapshot)
         self._good = snapshot
-        self._published, self._saved = self._counters.step, True
+        self._published = self._counters.step
         self._clock.lap("publish")
         self._saved_seconds = self._clock.spent
 
@@ -447,7 +448,11 @@ class Trainer:
                 f"the loss is not a finite number at step {failed}, for the third "
                 f"time: halving the learning rate did not help. Try a "
                 "lower --learning-rate or a lower --clip-norm"
-                + ("; the checkpoints published so far are sound" * self._saved)
+                + (
+                    "; the checkpoints published so far are sound"
+                    if self._published is not None
+                    else ""
+                )
             )
         self._restore(self._good.weights, self._good.resume)
         self._counters.rollbacks = rollbacks

@@ -119,6 +119,9 @@ def test_two_jobs_with_one_new_folder_do_not_remove_each_other():
     assert Path("mine/run.json").is_file()
     one.tidy()
     assert not Path("mine").exists()
+    Path("mine").mkdir()  # somebody else's by now
+    one.tidy()
+    assert Path("mine").exists()
 
 
 def test_a_model_that_no_checkpoint_can_hold_is_refused():

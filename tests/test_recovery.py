@@ -214,6 +214,9 @@ def test_a_step_under_another_name_is_damaged():
     with pytest.raises(DamagedError, match="it is of step 2") as caught:
         made.read("latest")
     assert caught.value.sound == Path("mine/step-00000001")
+    found = invoked("verify", "mine")
+    assert found.exit_code == 1
+    assert "step-00000007: damaged: " in found.output
 
 
 # --- verify -----------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from chargen.checkpoint import read, resumable
+from chargen.checkpoint import resumable
 from chargen.errors import CheckpointError, printable
 from chargen.library import find_checkpoint
-from chargen.run import LOG_FILE, POINTERS, RUN_FILE, Run, is_step
+from chargen.run import LOG_FILE, POINTERS, RUN_FILE, Run, is_step, read_step
 
 
 @click.command()
@@ -62,7 +62,7 @@ def _verify(run: Run) -> bool:
 
 def _read(step: Path) -> str:
     resume = resumable(step)
-    read(step, resume=resume)
+    read_step(step, resume=resume)
     return "" if resume else ", for sampling only"
 
 
