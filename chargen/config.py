@@ -32,6 +32,9 @@ MAX_SECONDS = 1e9
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 STATES = {"rnn": 1, "lstm": 2, "gru": 1}
 
+LENGTHS = ("seconds", "epochs", "steps")
+"""Settings that say how long a run is: at most one of them is asked for."""
+
 FIXED = ("cell", "units", "layers", "embedding_size")
 """Settings of a trained model that training it further cannot change."""
 

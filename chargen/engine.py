@@ -11,7 +11,8 @@ Equations, with x = the layer's input, h = its state, * elementwise, and Keras's
                 h' = σ(z + z') * h + (1 - σ(z + z')) * h̃
 
 The first layer's product is folded into a table, `embedding @ K + b`, so that a step reads
-one row of it. Shapes: B texts side by side, H units, V characters.
+one row of it; but not where the table would have more numbers than the model, which a vast
+vocabulary brings about. Shapes: B texts side by side, H units, V characters.
 """
 
 from __future__ import annotations
@@ -79,8 +80,10 @@ class Engine:
             self._recurrent_biases = [bias[1] for bias in biases]
             biases = [bias[0] for bias in biases]
         self._biases = biases
-        self._table = weights["embedding"] @ self._kernels[0]  # (V, gates·H)
-        self._table += biases[0]
+        self._embedding, self._table = weights["embedding"], None
+        width = self._kernels[0].shape[1]
+        if len(vocabulary) * width <= config.parameters(len(vocabulary)):
+            self._table = self._embedding @ self._kernels[0] + biases[0]  # (V, gates·H)
         self._dense_kernel = weights["dense.kernel"]
         self._dense_bias = weights["dense.bias"]
         self._cell = {"rnn": self._rnn, "lstm": self._lstm, "gru": self._gru}[config.cell]
@@ -110,7 +113,10 @@ class Engine:
         Returns:
             logits float32 (B, V), and the new state.
         """
-        x = self._table[ids]  # (B, gates·H)
+        if self._table is not None:
+            x = self._table[ids]  # (B, gates·H)
+        else:
+            x = self._embedding[ids] @ self._kernels[0] + self._biases[0]
         new_state: list[tuple[Array, ...]] = []
         for i, before in enumerate(state):
             if i:

@@ -23,17 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import chargen
-from chargen.checkpoint import MAX_STATES, Checkpoint
+from chargen.checkpoint import Checkpoint
 from chargen.clock import Clock
-from chargen.config import (
-    FIXED,
-    MAX_PARAMETERS,
-    PLANNED,
-    STATES,
-    ModelConfig,
-    Plan,
-    Settings,
-)
+from chargen.config import FIXED, LENGTHS, PLANNED, ModelConfig, Plan, Settings
 from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split, vocabulary_of
 from chargen.errors import CheckpointError, SettingsError, TrainingError, printable
 from chargen.events import Listener, Note
@@ -48,8 +40,8 @@ from chargen.library import (
 )
 from chargen.listeners import CheckpointWriter, LogWriter
 from chargen.resolve import (
-    LENGTHS,
     check_model,
+    check_size,
     check_unchanged,
     read_validation,
     recommended,
@@ -388,7 +380,7 @@ def prepare(
         notes.append(note)
     batches = cut_windows(corpus.train, settings)
     resolved = resolve(settings, text, validation, corpus, batches, notes)
-    _check_size(resolved, len(corpus.vocabulary))
+    check_size(resolved, len(corpus.vocabulary))
     initial = grow(trained, corpus, seed=settings.seed) if trained else None
     latest = old.latest_step() if old else None
     # Nothing can fail any more once the folder is taken.
@@ -422,22 +414,6 @@ def prepare(
         _back=back,
         _latest=latest,
     )
-
-
-def _check_size(settings: Settings, characters: int) -> None:
-    """Refuse a model whose checkpoints could not be read."""
-    parameters = settings.model.parameters(characters)
-    if parameters > MAX_PARAMETERS:
-        raise SettingsError(
-            f"the model would have {parameters:,} parameters, more than the "
-            f"{MAX_PARAMETERS:,} of a checkpoint: choose fewer --units or --layers"
-        )
-    states = STATES[settings.cell] * settings.layers * settings.batch_size * settings.units
-    if 4 * states > MAX_STATES:
-        raise SettingsError(
-            f"the states of {settings.batch_size:,} streams would not fit into a "
-            "checkpoint: choose a smaller --batch-size"
-        )
 
 
 def _take_up(

@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chargen.config import DEFAULT_SECONDS, FIXED, ModelConfig, Settings
+from chargen.checkpoint import MAX_STATES
+from chargen.config import (
+    DEFAULT_SECONDS,
+    FIXED,
+    LENGTHS,
+    MAX_PARAMETERS,
+    STATES,
+    ModelConfig,
+    Settings,
+)
 from chargen.corpus import Corpus, Shuffled, Streams
 from chargen.errors import SettingsError, TextError, printable
 from chargen.options import format_value, option
@@ -17,7 +26,6 @@ from chargen.run import RUN_FILE, Run
 from chargen.schedule import total_steps, useful_steps
 from chargen.text import Text, read_text
 
-LENGTHS = ("seconds", "epochs", "steps")
 CHANGEABLE = (
     *LENGTHS,
     *("eval_every", "save_every", "keep", "patience", "threads", "device"),
@@ -199,3 +207,19 @@ def resolve(
             f"one of this size rarely gains from more than {useful:,} steps"
         )
     return settings
+
+
+def check_size(settings: Settings, characters: int) -> None:
+    """Refuse a model whose checkpoints could not be read."""
+    parameters = settings.model.parameters(characters)
+    if parameters > MAX_PARAMETERS:
+        raise SettingsError(
+            f"the model would have {parameters:,} parameters, more than the "
+            f"{MAX_PARAMETERS:,} of a checkpoint: choose fewer --units or --layers"
+        )
+    states = STATES[settings.cell] * settings.layers * settings.batch_size * settings.units
+    if 4 * states > MAX_STATES:
+        raise SettingsError(
+            f"the states of {settings.batch_size:,} streams would not fit into a "
+            "checkpoint: choose a smaller --batch-size"
+        )

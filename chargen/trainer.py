@@ -23,7 +23,7 @@ import tensorflow as tf
 from chargen.average import newest_share
 from chargen.checkpoint import Checkpoint
 from chargen.clock import Clock
-from chargen.config import STATES, Plan, Settings
+from chargen.config import LENGTHS, STATES, Plan, Settings
 from chargen.corpus import WARM_UP, Batches, Corpus, ScoredStreams, scored_streams
 from chargen.errors import Interrupted, TrainingError
 from chargen.events import (
@@ -435,9 +435,8 @@ class Trainer:
 
     def _extend(self, resume: Checkpoint) -> None:
         """Begin a new schedule where a finished run is given another length."""
-        before = [resume.training.get(name) for name in ("seconds", "epochs", "steps")]
-        settings = self._settings
-        longer = before != [settings.seconds, settings.epochs, settings.steps]
+        now = self._settings
+        longer = any(resume.training.get(x) != getattr(now, x) for x in LENGTHS)
         if longer and self._counters.share >= FINISHED and not self._over():
             self._counters.schedule_step = self._counters.step
 

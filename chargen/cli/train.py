@@ -22,13 +22,20 @@ from chargen.cli.advice import (
     resume_command,
     train_command,
 )
-from chargen.config import CELLS, DEVICES, OPTIMIZERS, PRECISIONS, WINDOWS, Settings
+from chargen.config import (
+    CELLS,
+    DEVICES,
+    LENGTHS,
+    OPTIMIZERS,
+    PRECISIONS,
+    WINDOWS,
+    Settings,
+)
 from chargen.errors import Interrupted, printable
 from chargen.job import Job, prepare, start_tensorflow
 from chargen.options import format_seconds
 from chargen.recipe import CHOSEN
 from chargen.report import describe_loss, verdict, xz_nats
-from chargen.resolve import LENGTHS
 from chargen.signals import StopSignals
 
 F = TypeVar("F", bound=Callable[..., Any])
