@@ -21,7 +21,7 @@ SUITABLE = import ensurepip, platform, sys, venv; \
   ok = (3, 11) <= sys.version_info < (3, 14) and sys.implementation.name == "cpython"; \
   print(platform.python_version()) if ok else sys.exit(1)
 
-.PHONY: help demo test test-all lint bundled FORCE
+.PHONY: help demo test test-all lint bundled canary FORCE
 .NOTPARALLEL:
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make test-all  run all tests'
 	@echo 'make lint      run ruff and mypy'
 	@echo 'make bundled   train anew what ships in checkpoints/bundled'
+	@echo 'make canary    run the fast tests on the newest TensorFlow, Keras and NumPy'
 
 # The generated text goes to stdout, all else to stderr: make demo > play.txt
 demo: .venv/demo
@@ -51,6 +52,9 @@ lint: .venv/dev
 	@.venv/bin/python -m ruff check
 	@.venv/bin/python -m ruff format --check
 	@.venv/bin/python -m mypy
+
+canary: .venv/test
+	@.venv/bin/python .ci/canary.py
 
 bundled: .venv/demo
 	@.venv/bin/python checkpoints/bundle.py

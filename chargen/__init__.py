@@ -8,13 +8,18 @@ character; logits are float32 (B, T, V); a layer's state is (B, units), two of t
 LSTM; a loss is nats per character.
 
     >>> import chargen
-    >>> model = chargen.load("harbour-plays")
-    >>> print("".join(chargen.generate(model, "PELL:", length=200, seed=1)))
+    >>> run = chargen.train("novel.txt", seconds=300)
+    >>> model = chargen.load(run)
+    >>> print("".join(chargen.generate(model, "It was", length=200, seed=1)))
 
 Importing this package never imports TensorFlow.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from chargen.engine import Engine
 from chargen.errors import ChargenError
@@ -22,12 +27,60 @@ from chargen.evaluate import Evaluation, evaluate
 from chargen.generate import generate
 from chargen.library import open_checkpoint
 
+if TYPE_CHECKING:
+    from chargen.events import Listener
+
 __version__ = "0.1.0"
 
-__all__ = ["ChargenError", "Engine", "Evaluation", "evaluate", "generate", "load"]
+__all__ = ["ChargenError", "Engine", "Evaluation", "evaluate", "generate", "load", "train"]
 
 
-def load(name: str) -> Engine:
+def train(
+    corpus: str | Path,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    init_from: str | Path | None = None,
+    drop_unused: bool = False,
+    listeners: Sequence[Listener] = (),
+    **settings: Any,
+) -> Path:
+    """Train a model, as the command `chargen train` does, and print nothing.
+
+    Args:
+        corpus: a text file, or the name of a bundled corpus.
+        out: the run's folder; None: a new one, `checkpoints/<corpus>`.
+        resume: go on with the run in `out`, or with the newest of this corpus.
+        overwrite: replace the run in `out`.
+        init_from: a checkpoint, by path or name, whose model is trained further.
+        drop_unused: leave out the characters of its vocabulary that the corpus lacks.
+        listeners: called with each event of the training, see `chargen.events`.
+        settings: by name, as `chargen.config.Settings` has them: `units=64`,
+            `seconds=60.0`, `steps=500`. What is not given is chosen for the text.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        ChargenError: what is wrong, and what to do.
+    """
+    from chargen.job import prepare  # slow, and only training needs it
+
+    job = prepare(
+        str(corpus),
+        settings,
+        out=None if out is None else Path(out),
+        resume=resume,
+        overwrite=overwrite,
+        init_from=None if init_from is None else str(init_from),
+        drop_unused=drop_unused,
+    )
+    job.train(listeners)
+    return job.run.folder
+
+
+def load(name: str | Path) -> Engine:
     """Load a model to sample from or to evaluate.
 
     Args:
@@ -38,4 +91,4 @@ def load(name: str) -> Engine:
     Raises:
         CheckpointError: there is none of that name, or it is damaged.
     """
-    return Engine.from_checkpoint(open_checkpoint(name))
+    return Engine.from_checkpoint(open_checkpoint(str(name)))

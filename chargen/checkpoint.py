@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chargen.config import MAX_PARAMETERS, ModelConfig, is_count, is_number
+from chargen.config import MAX_PARAMETERS, STATES, ModelConfig, is_count, is_number
 from chargen.errors import CheckpointError, printable
 from chargen.files import (
+    MAX_MESSAGE,
     dump_json,
     read_json,
     sync_folder,
@@ -30,6 +31,9 @@ FORMAT = 1
 MANIFEST = "checkpoint.json"
 WEIGHTS = "weights.safetensors"
 RESUME = "resume.safetensors"
+
+RESUME_KINDS = ("counter", "optimizer", "state", "weight")
+"""How the names of the resume part begin, up to the first full stop."""
 
 MAX_STATES = 2**28  # bytes of recurrent states in the resume part
 MAX_SOURCES = 1_000
@@ -75,6 +79,7 @@ class Checkpoint:
         weights: float32 arrays by name, see `ModelConfig.weight_shapes`.
         resume: what a training needs besides to go on; empty if not read.
         chargen: the version that wrote it.
+        files: bytes of each file that it was read from; empty before it is written.
     """
 
     model: ModelConfig
@@ -90,6 +95,7 @@ class Checkpoint:
     weights: Arrays = field(repr=False)
     resume: Arrays = field(repr=False, default_factory=dict)
     chargen: str = ""
+    files: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -131,13 +137,13 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     sync_folder(folder)
 
 
-def resumable(folder: Path) -> bool:
-    """Whether a step directory says that it holds what a training needs to go on.
+def read_manifest(folder: Path) -> Checkpoint:
+    """Read what a step directory says of itself, and none of its arrays.
 
     Raises:
         CheckpointError: its manifest is missing, damaged, or of a newer format.
     """
-    return RESUME in _read_manifest(folder)[1]
+    return _read_manifest(folder)[0]
 
 
 def read(folder: Path, *, resume: bool = False) -> Checkpoint:
@@ -181,7 +187,8 @@ def _blaming(path: Path) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise CheckpointError(f"{printable(str(path))}: {printable(str(error))}") from error
+        reason = printable(str(error)[:MAX_MESSAGE])
+        raise CheckpointError(f"{printable(str(path))}: {reason}") from error
 
 
 def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
@@ -202,6 +209,7 @@ def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
     )
     _demand(isinstance(top["marks"], dict), "marks is not an object")
     _demand(not top["marks"], "it has marks, which this version of chargen cannot use")
+    files = _parse_files(top["files"])
     return (
         Checkpoint(
             model=model,
@@ -215,8 +223,9 @@ def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
             **_parse_losses(top["losses"]),
             weights={},
             chargen=top["chargen"],
+            files={name: item["bytes"] for name, item in files.items()},
         ),
-        _parse_files(top["files"]),
+        files,
     )
 
 
@@ -341,9 +350,20 @@ def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) ->
             f"{printable(str(folder))} has no {RESUME}: it can be sampled from, but its "
             "training cannot be resumed"
         )
-    parameters = checkpoint.model.parameters(len(checkpoint.vocabulary))
-    size = 24 * parameters + MAX_STATES
-    return _read_part(folder, RESUME, files, size, lambda header: None)
+    model = checkpoint.model
+    batch_size = checkpoint.training.get("batch_size")
+    if not is_count(batch_size):
+        raise ValueError(f"{MANIFEST} does not say how large a batch is")
+    states = 4 * batch_size * STATES[model.cell] * model.layers * model.units
+
+    def check(header: dict[str, Entry]) -> None:
+        for name in header:
+            known = name.split(".")[0] in RESUME_KINDS
+            _demand(known, f"it has the unknown {name[:80]!a}")
+
+    weights = model.parameters(len(checkpoint.vocabulary))
+    size = 24 * weights + 8 * model.embedding_size**2 + min(states, MAX_STATES)
+    return _read_part(folder, RESUME, files, size, check)
 
 
 def _read_part(

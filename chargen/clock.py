@@ -22,6 +22,7 @@ class Clock:
     Args:
         started: the time at which counting starts; None: now.
         spent: seconds spent before, by the run that is resumed.
+        free: a kind of lap that counts for nothing.
         now: the clock that is read, in seconds.
     """
 
@@ -30,17 +31,21 @@ class Clock:
         *,
         started: float | None = None,
         spent: float = 0.0,
+        free: str | None = None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._now = now
         self._last = now() if started is None else started
         self._laps: dict[str, deque[float]] = {}
+        self._free = free
         self.spent = spent
 
     def lap(self, kind: str) -> float:
         """End a lap of a kind; return the seconds that it counts for."""
         now = self._now()
         seconds, self._last = now - self._last, now
+        if kind == self._free:
+            return 0.0
         laps = self._laps.setdefault(kind, deque(maxlen=REMEMBERED))
         longest = LONGEST * statistics.median(laps) if len(laps) >= ENOUGH else 0.0
         if longest:  # 0 as well where the clock is too coarse for laps so short

@@ -182,6 +182,8 @@ class Settings:
         stride: characters from one shuffled window's start to the next one's.
         validation: the last part of the text that is held out, in [0, 1), or the name
             of a file; None: 0.1, or 0 for a short text.
+        test: the text's very last part, in [0, 1), or the name of a file: held out from
+            validation too; None: nothing.
         encoding: the text's encoding; None: UTF-8, or UTF-16 by its byte order mark.
         optimizer: "soap" (for the kernels of the recurrent layers; AdamW for the rest) or
             "adamw".
@@ -212,6 +214,7 @@ class Settings:
     windows: str = "streams"
     stride: int = 1
     validation: float | str | None = None
+    test: float | str | None = None
     encoding: str | None = None
     optimizer: str = "soap"
     learning_rate: float = 1e-2
@@ -238,9 +241,11 @@ class Settings:
         known = self.windows in WINDOWS
         require(known, "windows", f"one of {', '.join(WINDOWS)}", self.windows)
         require_int("stride", self.stride, 1)
-        if not isinstance(self.validation, str | None):
-            fits = is_number(self.validation) and 0 <= self.validation < 1
-            require(fits, "validation", "a number in [0, 1) or a file", self.validation)
+        for name in ("validation", "test"):
+            value = getattr(self, name)
+            if not isinstance(value, str | None):
+                fits = is_number(value) and 0 <= value < 1
+                require(fits, name, "a number in [0, 1) or a file", value)
         for name in ("learning_rate", "save_every"):
             value = getattr(self, name)
             require(is_number(value) and value > 0, name, "a number above 0", value)

@@ -9,14 +9,15 @@ Axes: B streams or windows a batch, T characters a window.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from chargen.config import Settings
-from chargen.errors import TextError
+from chargen.errors import TextError, describe, printable
 from chargen.text import Text
 from chargen.vocabulary import MAX_CHARACTERS, Ids, Vocabulary
 
@@ -28,17 +29,24 @@ EVALUATION_STREAMS = 16
 WARM_UP = 200
 
 
+def _none() -> Ids:
+    return np.zeros(0, np.int32)
+
+
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus: its vocabulary and its two parts.
+    """A corpus: its vocabulary and its parts.
 
     Attributes:
-        sources: the files it was read from; the second, if any, is for validation.
-        vocabulary: of all the text, both parts.
+        sources: the files it was read from: the text, and those that validation and test
+            have to themselves, in this order.
+        vocabulary: of all the text, every part.
         train: ids of the training part, int32 (n,).
         validation: ids of the validation part, int32 (m,); empty if there is none.
         context: the last ids of the text just before the validation part: known, but not
             scored; empty if validation is a file of its own.
+        test: ids of the part that training never scores, int32 (k,); often empty.
+        test_context: what `context` is, of the test part.
     """
 
     sources: tuple[Text, ...]
@@ -46,6 +54,8 @@ class Corpus:
     train: Ids
     validation: Ids
     context: Ids
+    test: Ids = field(default_factory=_none)
+    test_context: Ids = field(default_factory=_none)
 
     @property
     def name(self) -> str:
@@ -66,15 +76,22 @@ class Corpus:
 
 
 def split(
-    text: Text, validation: float | Text | None, vocabulary: Vocabulary | None = None
+    text: Text,
+    validation: float | Text | None,
+    vocabulary: Vocabulary | None = None,
+    *,
+    test: float | Text | None = None,
 ) -> Corpus:
-    """Make a corpus of a text.
+    """Make a corpus of a text: train, then validation, then test.
 
     Args:
         text: what to train on.
-        validation: the last part that is held out, in [0, 1); a text of its own; or None
-            for a tenth, and for nothing where the text has under 2,000 characters.
-        vocabulary: that of the model, which may know more characters; None: the text's.
+        validation: the share of the text that is held out to validate on, in [0, 1); a
+            text of its own; or None for a tenth, and for nothing where the text has
+            under 2,000 characters.
+        vocabulary: that of the model, which may know more characters; None: the texts'.
+        test: the last part, held out from everything but a later scoring: a share of the
+            text, a text of its own, or None for nothing.
 
     Raises:
         TextError: there is too little text to learn from, it has more different
@@ -82,56 +99,57 @@ def split(
     """
     characters = text.characters
     _check(characters, text.name)
-    vocabulary = vocabulary or vocabulary_of(text, validation)
-    if isinstance(validation, Text):
-        if len(validation.characters) < 2:
-            raise TextError(f"{validation.name}: too short to validate on")
-        return Corpus(
-            sources=(text, validation),
-            vocabulary=vocabulary,
-            train=vocabulary.encode(characters),
-            validation=vocabulary.encode(validation.characters),
-            context=np.zeros(0, np.int32),
-        )
     if validation is None:
         validation = 0.0 if len(characters) < SMALL_TEXT else DEFAULT_VALIDATION
+    files = [held for held in (validation, test) if isinstance(held, Text)]
+    vocabulary = vocabulary or vocabulary_of([text, *files])
     ids = vocabulary.encode(characters)
-    cut = len(ids) - round(len(ids) * validation)
-    if validation > 0 and (cut < 2 or cut == len(ids)):
-        raise TextError(
-            f"{text.name} has {len(ids)} characters, too few to hold out "
-            f"{validation:g} of them: use --validation 0"
-        )
-    if np.ptp(ids[:cut]) == 0:
+    end = len(ids)
+    parts: dict[str, tuple[Ids, Ids]] = {}
+    for name, held in (("test", test or 0.0), ("validation", validation)):
+        if isinstance(held, Text):
+            if len(held.characters) < 2:
+                raise TextError(f"{held.name}: too short for a {name} part")
+            parts[name] = vocabulary.encode(held.characters), _none()
+            continue
+        cut = end - round(len(ids) * held)
+        if held > 0 and cut < 2 and end < len(ids):
+            raise TextError("--validation and --test leave nothing to train on")
+        if held > 0 and (cut < 2 or cut == end):
+            raise TextError(
+                f"{text.name} has {len(ids)} characters, too few to hold out "
+                f"{held:g} of them: use --{name} 0"
+            )
+        # One more than the warm-up: the first warm-up target has an input before it.
+        context = ids[max(0, cut - WARM_UP - 1) : cut] if cut < end else _none()
+        parts[name] = ids[cut:end], context
+        end = cut
+    if np.ptp(ids[:end]) == 0:
         raise TextError(
             f"the training part of {text.name} holds a single distinct character"
         )
-    # One more than the warm-up: the first warm-up target has an input before it.
-    context = ids[max(0, cut - WARM_UP - 1) : cut]
-    none = np.zeros(0, np.int32)
     return Corpus(
-        sources=(text,),
-        vocabulary=vocabulary,
-        train=ids[:cut],
-        validation=ids[cut:],
-        context=context if cut < len(ids) else none,
+        (text, *files), vocabulary, ids[:end], *parts["validation"], *parts["test"]
     )
 
 
-def vocabulary_of(
-    text: Text, validation: float | Text | None, known: str = ""
-) -> Vocabulary:
-    """Return the vocabulary of a corpus, with the characters that are known besides.
+def vocabulary_of(texts: Iterable[Text], known: str = "") -> Vocabulary:
+    """Return the vocabulary of texts, with the characters that are known besides.
 
     Raises:
         TextError: a checkpoint cannot have so many characters.
     """
-    texts = [text, validation] if isinstance(validation, Text) else [text]
+    texts = list(texts)
     vocabulary = Vocabulary.from_text(known, *(text.characters for text in texts))
     if len(vocabulary) > MAX_CHARACTERS:
         raise TextError(
-            f"{text.name} has {len(vocabulary):,} different characters, more than the "
-            f"{MAX_CHARACTERS:,} that a model can have: is it a text?"
+            f"there would be {len(vocabulary):,} different characters, more than the "
+            f"{MAX_CHARACTERS:,} that a model can have: "
+            + (
+                "leave out those of the other model with --drop-unused"
+                if known
+                else f"is {printable(texts[0].name)} a text?"
+            )
         )
     return vocabulary
 
@@ -141,7 +159,7 @@ def _check(characters: str, name: str) -> None:
         raise TextError(f"{name} is empty: there is nothing to learn from")
     if len(set(characters)) == 1:
         raise TextError(
-            f"{name} holds a single distinct character, {characters[0]!a}: "
+            f"{name} holds a single distinct character, {describe(characters[0])}: "
             "there is nothing to learn from"
         )
 

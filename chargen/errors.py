@@ -93,6 +93,11 @@ def printable(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """Return `text` as `printable` does, newlines and tabs as escapes too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def describe(character: str) -> str:
     """Name one character for a message: `'“' (U+201C LEFT DOUBLE QUOTATION MARK)`."""
     name = unicodedata.name(character, "")

@@ -21,7 +21,11 @@ from chargen.errors import CheckpointError, printable
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 MAX_JSON = 2 * 2**20
-"""Bytes of a JSON file. Parsed, empty lists take twenty times their bytes of memory."""
+MAX_BRACKETS = 100_000
+"""Bytes of a JSON file, and its lists and objects: parsed, each takes sixty bytes."""
+
+MAX_MESSAGE = 500
+"""Characters of what a message says of a file: it may quote the file."""
 
 
 def dump_json(value: object, *, indent: int | None = 2) -> bytes:
@@ -36,6 +40,8 @@ def parse_json(data: bytes) -> Any:
     Raises:
         ValueError: it is something else.
     """
+    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+        raise ValueError(f"it has more than {MAX_BRACKETS:,} lists and objects")
     try:
         found = json.loads(
             data.decode("utf-8"),
@@ -76,7 +82,7 @@ def read_json(path: Path, limit: int = MAX_JSON) -> Any:
     try:
         return parse_json(data)
     except ValueError as error:
-        reason = printable(str(error))[:200]
+        reason = printable(str(error)[:MAX_MESSAGE])
         raise CheckpointError(
             f"{printable(str(path))} is no sound JSON: {reason}"
         ) from error

@@ -25,7 +25,15 @@ from typing import TYPE_CHECKING, Any
 import chargen
 from chargen.checkpoint import Checkpoint
 from chargen.clock import Clock
-from chargen.config import FIXED, LENGTHS, PLANNED, ModelConfig, Plan, Settings
+from chargen.config import (
+    FIXED,
+    LENGTHS,
+    PLANNED,
+    ModelConfig,
+    Plan,
+    Settings,
+    is_count,
+)
 from chargen.corpus import Corpus, Shuffled, Streams, cut_windows, split, vocabulary_of
 from chargen.errors import CheckpointError, SettingsError, TrainingError, printable
 from chargen.events import Listener, Note
@@ -43,12 +51,13 @@ from chargen.resolve import (
     check_model,
     check_size,
     check_unchanged,
-    read_validation,
+    read_held_out,
     recommended,
     resolve,
     settings_of,
 )
 from chargen.run import RUN_FILE, Run, is_step, read_step
+from chargen.tensorboard import TensorBoard
 from chargen.tensors import Arrays
 from chargen.text import Text, read_text
 
@@ -62,7 +71,7 @@ class Job:
 
     Attributes:
         corpus_name: the corpus as it was asked for: a path or a name.
-        validation_name: the validation file as it was asked for, if one was.
+        files: "validation" and "test", where they are files → those as asked for.
         settings: resolved.
         given: the settings that were asked for.
         corpus: what it learns from.
@@ -76,7 +85,7 @@ class Job:
     """
 
     corpus_name: str
-    validation_name: str | None
+    files: Mapping[str, str]
     settings: Settings
     given: Mapping[str, Any]
     corpus: Corpus
@@ -98,6 +107,7 @@ class Job:
         *,
         stop: Callable[[], int | None] = lambda: None,
         started: float | None = None,
+        tensorboard: bool = False,
     ) -> bool:
         """Train, and write the log and the checkpoints.
 
@@ -106,6 +116,7 @@ class Job:
                 written.
             stop: returns the number of a signal that asked for a stop, or None.
             started: when the process started, by `time.perf_counter`; None: now.
+            tensorboard: show the log in TensorBoard, too: in `RUN/tensorboard`.
 
         Returns:
             Whether there was anything left to do.
@@ -114,11 +125,16 @@ class Job:
             Interrupted: a signal asked for a stop.
             TrainingError: TensorFlow is missing, or the loss cannot be kept finite.
             CheckpointError: a checkpoint cannot be written.
+            SettingsError: TensorBoard is wanted and not installed.
         """
         started = time.perf_counter() if started is None else started
+        board = None
         try:
-            return self._train(listeners, stop, started)
+            board = TensorBoard(self.run.folder) if tensorboard else None
+            return self._train(listeners, stop, started, board)
         finally:
+            if board is not None:
+                board.close()
             self.tidy()
 
     def _lock(self) -> str | None:
@@ -140,6 +156,7 @@ class Job:
         listeners: Sequence[Listener],
         stop: Callable[[], int | None],
         started: float,
+        board: TensorBoard | None,
     ) -> bool:
         locked = self._lock()
         runtime = start_tensorflow(self.settings)
@@ -147,7 +164,7 @@ class Job:
 
         notes = [*filter(None, [locked]), *runtime.notes]
         before = self.checkpoint.training.get("threads") if self.checkpoint else None
-        if before not in (None, runtime.threads):
+        if is_count(before) and before != runtime.threads:
             notes.append(
                 f"trained on {before} processors so far and on {runtime.threads} from here "
                 "on: the result may differ in its last bits"
@@ -164,7 +181,7 @@ class Job:
         for note in notes:
             for listener in listeners:
                 listener(Note(note))
-        log = LogWriter(self.run)
+        log = LogWriter(self.run, board)
         writer = CheckpointWriter(
             self.run,
             self.settings,
@@ -182,6 +199,8 @@ class Job:
             clock=Clock(
                 started=started,
                 spent=self.checkpoint.seconds if self.checkpoint else 0.0,
+                # A run that is resumed has paid for a start once.
+                free="start" if self.checkpoint else None,
             ),
             stop=stop,
             plan=plan,
@@ -196,6 +215,7 @@ class Job:
         evaluated = trainer.counters.evaluated_step
         log.begin(trainer.progress.step, trainer.progress.share, evaluated)
         trainer.run()
+        self._describe(finished=True)
         return True
 
     def _plan_before(self, runtime: Runtime) -> Plan | None:
@@ -232,7 +252,7 @@ class Job:
             shutil.rmtree(self._replaced, ignore_errors=True)
             self._replaced = None
 
-    def _describe(self) -> None:
+    def _describe(self, *, finished: bool = False) -> None:
         import importlib.metadata  # slow, and only training needs it
 
         description = {
@@ -256,6 +276,7 @@ class Job:
                 **origin,
                 "given": given,
                 "settings": self.settings.to_dict(),
+                "finished": finished,
                 "corpus": [text.source for text in self.corpus.sources],
                 "versions": {
                     "python": platform.python_version(),
@@ -339,12 +360,18 @@ def prepare(
     text = read_text(path, encoding=given.get("encoding", base.get("encoding")))
     if "encoding" in given:
         given["encoding"] = text.encoding
-    validation, validation_name = read_validation(given, base, before, path)
-    if isinstance(validation, Text):
-        given["validation"] = validation.name if "validation" in given else None
-        given = {k: v for k, v in given.items() if v is not None}
+    files: dict[str, str] = {}
+    held_out: dict[str, float | Text | None] = {}
+    for part in ("validation", "test"):
+        held, name = read_held_out(part, given, base, before, path)
+        held_out[part] = held
+        if name is not None and isinstance(held, Text):
+            files[part] = name
+            if part in given:
+                given[part] = held.name
+    texts = [text, *(held for held in held_out.values() if isinstance(held, Text))]
     if old:
-        check_unchanged(old, before, given, text, validation)
+        check_unchanged(old, before, given, texts)
     if any(name in given for name in LENGTHS):
         base = {k: v for k, v in base.items() if k not in LENGTHS}
     try:
@@ -372,14 +399,16 @@ def prepare(
         fixed = {name: getattr(trained.model, name) for name in FIXED}
         settings = replace(settings, **fixed)
         known = "" if drop_unused else "".join(trained.vocabulary.characters)
-        vocabulary = vocabulary_of(text, validation, known)
+        vocabulary = vocabulary_of(texts, known)
         notes.append(f"starting from {printable(str(find_checkpoint(init_from)))}")
-    corpus = split(text, validation, vocabulary)
+    corpus = split(text, held_out["validation"], vocabulary, test=held_out["test"])
     if old is None:
         settings, note = recommended(settings, {**given, **fixed}, len(corpus.train))
         notes.append(note)
     batches = cut_windows(corpus.train, settings)
-    resolved = resolve(settings, text, validation, corpus, batches, notes)
+    resolved = resolve(
+        settings, text, **held_out, corpus=corpus, batches=batches, notes=notes
+    )
     check_size(resolved, len(corpus.vocabulary))
     initial = grow(trained, corpus, seed=settings.seed) if trained else None
     latest = old.latest_step() if old else None
@@ -398,7 +427,7 @@ def prepare(
         notes.append(f"{earlier} is taken: --resume goes on with the newest run instead")
     return Job(
         corpus_name=corpus_name,
-        validation_name=validation_name,
+        files=files,
         settings=resolved,
         given=given,
         corpus=corpus,

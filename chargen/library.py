@@ -6,15 +6,23 @@ Imports layers 0–1, `checkpoint` and `run`. An existing path always wins over 
 from __future__ import annotations
 
 import datetime
+import difflib
 import os
+import shlex
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from chargen.checkpoint import Checkpoint, read
 from chargen.errors import CheckpointError, SettingsError, TextError, printable
+from chargen.files import MAX_MESSAGE
 from chargen.run import POINTERS, Run, is_step
 
 RUNS = Path("checkpoints")
 """Where runs are kept, below the folder one works in."""
+
+REPLACED = ".replaced-"
+"""What a run is called, besides its name and the time, until its replacement is safe."""
 
 
 def _shipped(name: str, in_checkout: str) -> Path:
@@ -59,11 +67,19 @@ def find_corpus(name: str) -> Path:
     for bundled in bundled_corpora():
         if name in (bundled.stem, bundled.name):
             return bundled
-    known = ", ".join(bundled.stem for bundled in bundled_corpora())
+    names = [bundled.stem for bundled in bundled_corpora()]
+    here = [p.name for p in _folders(path.parent) if p.is_file()]
     raise TextError(
         f"there is no file {printable(name)}, and no bundled corpus of that name "
-        f"(those are {known})"
+        f"(those are {', '.join(names)}){_near(path.name, [*here, *names])}"
     )
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    """Suggest the name that was meant, if one is like it."""
+    folded = {known.casefold(): known for known in names}
+    near = difflib.get_close_matches(name.casefold(), folded, 1)
+    return f". Did you mean {printable(folded[near[0]])}?" if near else "."
 
 
 def checkpoint_folders() -> list[Path]:
@@ -72,13 +88,20 @@ def checkpoint_folders() -> list[Path]:
     return [RUNS, *([Path(home)] if home else []), BUNDLED_CHECKPOINTS]
 
 
+def runs_in(places: Iterable[Path]) -> list[Run]:
+    """Return the runs that are, or lie in, some folders: by folder, then by name."""
+    found = []
+    for place in places:
+        folders = [place] if Run(place).exists() else _folders(place)
+        found += [Run(folder) for folder in folders if Run(folder).exists()]
+    return found
+
+
 def known_runs() -> list[tuple[str, Path]]:
     """Return (name, folder) of every run that a bare name finds, best place first."""
     found: dict[str, Path] = {}
-    for place in checkpoint_folders():
-        for folder in _folders(place):
-            if Run(folder).exists():
-                found.setdefault(folder.name, folder)
+    for run in runs_in(checkpoint_folders()):
+        found.setdefault(run.folder.name, run.folder)
     return sorted(found.items())
 
 
@@ -92,12 +115,33 @@ def find_checkpoint(name: str) -> Path:
         for folder in (Path(), *checkpoint_folders()):
             if _exists(folder / name):
                 return folder / name
-    runs = [printable(run) for run, _ in known_runs()]
+    runs = [run for run, _ in known_runs()]
     looked = ", ".join(printable(str(folder)) for folder in checkpoint_folders())
     raise CheckpointError(
-        f"there is no checkpoint {printable(name)!r}. "
-        f"There are: {', '.join(runs) or 'none'}. Looked in: {looked}"
+        f"there is no checkpoint {printable(name)!r}{_near(name, runs)} "
+        f"There are: {', '.join(map(printable, runs)) or 'none'}. Looked in: {looked}"
     )
+
+
+def newer_run(folder: Path) -> Path | None:
+    """Return the newest run that training a text again has put beside its first one.
+
+    None where `folder` is no such first run, or there is none.
+    """
+    found = []
+    for run in runs_in([folder.parent]):
+        number = run.folder.name.removeprefix(f"{folder.name}-")
+        if run.has("latest") and number.isdecimal():
+            found.append((int(number), run.folder))
+    return max(found)[1] if found and Run(folder).exists() else None
+
+
+def hidden(folder: Path) -> bool:
+    """Whether the name of a run's folder, alone, means another one or nothing."""
+    try:
+        return find_checkpoint(folder.name) != folder
+    except CheckpointError:
+        return True
 
 
 def hides_bundled(name: str) -> bool:
@@ -114,13 +158,20 @@ def open_checkpoint(name: str) -> Checkpoint:
         CheckpointError: there is none, or it is damaged.
     """
     path = find_checkpoint(name)
-    if path.name in POINTERS and os.path.isfile(path):
+    pointer = path.name in POINTERS and Run(path.parent).exists()
+    if pointer or (path.name in POINTERS and os.path.isfile(path)):
         return Run(path.parent).read(path.name)
     if is_step(path):
         return read(path)
-    if Run(path).exists() or Run(path).has("best"):
+    if Run(path).has("best") or (Run(path).exists() and not set_aside(path)):
         return Run(path).read()
     shown = printable(str(path))
+    aside = set_aside(path)
+    if aside is not None:
+        raise CheckpointError(
+            f"{shown} holds no checkpoint yet: the run that is being replaced is in "
+            f"{printable(str(aside))} until then"
+        )
     if path.is_file():
         raise CheckpointError(
             f"{shown} is a file, and a checkpoint is a folder; to learn from a text, "
@@ -134,9 +185,14 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
 
     Where `out` is a step directory, it is the run that holds it.
     """
-    if out is not None and is_step(out) and Run(out.parent).exists():
-        return Run(out.parent)
+    if out is not None and is_step(out):
+        out = Path(os.path.abspath(out)) if out == Path() else out
+        if Run(out.parent).exists():
+            return Run(out.parent)
     if out is not None:
+        aside = set_aside(out)
+        if aside is not None:
+            raise _cut_short(out, aside)
         return Run(out) if Run(out).exists() else None
     found = []
     for folder in _folders(RUNS):
@@ -150,6 +206,18 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
         if isinstance(first, dict) and first.get("name") == corpus.name:
             found.append((str(description.get("created")), folder.name, run))
     return max(found, key=lambda item: item[:2])[2] if found else None
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Return the run that one without a checkpoint was to replace, when that was cut short.
+
+    The newest, if there are several; None where `folder` has a checkpoint of its own.
+    """
+    if any(Run(folder).has(pointer) for pointer in POINTERS):
+        return None
+    prefix = f"{folder.name}{REPLACED}"
+    found = [path for path in _folders(folder.parent) if path.name.startswith(prefix)]
+    return next((path for path in reversed(found) if Run(path).exists()), None)
 
 
 def take_folder(
@@ -176,40 +244,63 @@ def take_folder(
                 raise _no_folder(folder, error) from error
             else:
                 return Run(folder), None, True
-    if out.is_symlink() or not out.name:  # the folder itself is what is replaced
-        out = out.resolve()
     shown = printable(str(out))
-    replaced = None
     try:
-        if Run(out).exists():
+        if os.path.islink(out) or not out.name:  # the folder itself is what is replaced
+            out = out.resolve()
+            shown = printable(str(out))
+        replaced = set_aside(out)
+        if replaced is not None:
+            if not overwrite:
+                raise _cut_short(out, replaced)
+            if out.exists():
+                _require_replaceable(Run(out))
+                shutil.rmtree(out)
+        elif Run(out).exists():
             if not overwrite:
                 raise SettingsError(
                     f"{shown} holds a run already: go on with it with --resume, or "
                     "replace it with --overwrite"
                 )
-            if not Run(out).is_only_a_run():
-                raise SettingsError(
-                    f"{shown} holds more than a run: chargen does not replace it. Choose "
-                    "another --out"
-                )
-            busy = Run(out)
-            busy.lock()  # nobody is training it
-            busy.unlock()
+            _require_replaceable(Run(out))
             stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-            replaced = out.with_name(f"{out.name}.replaced-{stamp}")
+            replaced = out.with_name(f"{out.name}{REPLACED}{stamp}")
             os.rename(out, replaced)
-        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        elif out.exists() and (not out.is_dir() or not Run(out).is_nothing()):
+            lost = Run(out).steps() if out.is_dir() else []
+            what = "has checkpoints, but its run.json is missing" if lost else "is no run"
             raise SettingsError(
-                f"{shown} is there and is no run: chargen does not write into it. "
+                f"{shown} is there and {what}: chargen does not write into it. "
                 "Choose another --out"
             )
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
         raise _no_folder(out, error) from error
     return Run(out), replaced, True
 
 
-def _no_folder(folder: Path, error: OSError) -> SettingsError:
+def _require_replaceable(run: Run) -> None:
+    """Refuse to replace what is more than a run, and what another process trains."""
+    if not (run.is_nothing() or run.is_only_a_run()):
+        raise SettingsError(
+            f"{printable(str(run.folder))} holds more than a run: chargen does not replace "
+            "it. Choose another --out"
+        )
+    run.lock()
+    run.unlock()
+
+
+def _cut_short(folder: Path, aside: Path) -> SettingsError:
+    shown, kept = (shlex.quote(printable(str(path))) for path in (folder, aside))
     return SettingsError(
-        f"cannot make the folder {printable(str(folder))}: {error.strerror}"
+        f"a training that is to replace the run in {shown} has no checkpoint yet. If it "
+        f"was cut short: the run is in {kept}; to go on with it, --resume --out {kept}; to "
+        f"replace it, --overwrite --out {shown}"
+    )
+
+
+def _no_folder(folder: Path, error: Exception) -> SettingsError:
+    reason = getattr(error, "strerror", None) or "a link leads to itself"
+    return SettingsError(
+        f"cannot make the folder {printable(str(folder)[:MAX_MESSAGE])}: {reason}"
     )

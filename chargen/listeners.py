@@ -11,6 +11,7 @@ from chargen.config import Plan, Settings
 from chargen.corpus import Corpus
 from chargen.events import CheckpointDue, Event, RolledBack, Stepped
 from chargen.run import Run
+from chargen.tensorboard import TensorBoard
 
 
 def _comes_before(line: dict[str, Any], step: int, evaluated_step: int) -> bool:
@@ -24,16 +25,22 @@ def _comes_before(line: dict[str, Any], step: int, evaluated_step: int) -> bool:
 
 
 class LogWriter:
-    """Writes log.jsonl: a training line each percent of the run, and every evaluation."""
+    """Writes log.jsonl: a training line each percent of the run, and every evaluation.
 
-    def __init__(self, run: Run) -> None:
+    Args:
+        run: whose log it is.
+        board: shows what the log has, too.
+    """
+
+    def __init__(self, run: Run, board: TensorBoard | None = None) -> None:
         self._run = run
+        self._board = board
         self._percent = 0
 
     def begin(self, step: int, share: float, evaluated_step: int) -> None:
         """Cut off what a run that is resumed from `step` will write again."""
         self._percent = int(share * 100)
-        self._run.cut_log(lambda line: _comes_before(line, step, evaluated_step))
+        self._cut(step, evaluated_step)
 
     def __call__(self, event: Event) -> None:
         """Listen to the trainer."""
@@ -45,24 +52,30 @@ class LogWriter:
         elif isinstance(event, CheckpointDue) and event.evaluated:
             self._write("evaluation", event, {"validation": event.validation})
         elif isinstance(event, RolledBack):
-            self._run.cut_log(lambda line: _comes_before(line, event.step, event.step))
+            self._cut(event.step, event.step)
+
+    def _cut(self, step: int, evaluated_step: int) -> None:
+        self._run.cut_log(lambda line: _comes_before(line, step, evaluated_step))
+        if self._board is not None:
+            self._board.begin(self._run.log())
 
     def _write(
         self, kind: str, event: Stepped | CheckpointDue, extra: dict[str, Any]
     ) -> None:
         progress = event.progress
-        self._run.append(
-            {
-                "kind": kind,
-                "step": progress.step,
-                "epoch": progress.epoch,
-                "seconds": round(progress.seconds, 3),
-                "train": progress.train,
-                **extra,
-                "learning_rate": progress.learning_rate,
-                "characters_per_second": round(progress.characters_per_second, 1),
-            }
-        )
+        line = {
+            "kind": kind,
+            "step": progress.step,
+            "epoch": progress.epoch,
+            "seconds": round(progress.seconds, 3),
+            "train": progress.train,
+            **extra,
+            "learning_rate": progress.learning_rate,
+            "characters_per_second": round(progress.characters_per_second, 1),
+        }
+        self._run.append(line)
+        if self._board is not None:
+            self._board.add(line)
 
 
 class CheckpointWriter:

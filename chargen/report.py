@@ -9,6 +9,7 @@ from typing import Any
 from chargen.corpus import Corpus
 from chargen.evaluate import perplexity
 
+HARDLY = 20  # updates: no model has learned anything by then
 PROGRESS = 0.005  # nats: what a longer run has to gain to be worth it
 OVERFITTING = 0.02  # nats above the best at the end
 MAX_COMPRESSED = 4 * 2**20  # bytes of training text that xz is shown
@@ -32,6 +33,14 @@ def verdict(lines: Iterable[dict[str, Any]]) -> str:
     best = min(found, key=lambda line: float(line["validation"]))
     last = found[-1]
     at = f"step {best['step']:,} ({best['seconds']:.0f} s)"
+    if last["step"] < HARDLY:
+        return f"hardly trained: {last['step']:,} updates were made; give it more time"
+    if best["step"] == 0 and best is not last:
+        return (
+            "the training did not help: the best is the model that it started from, and "
+            "that is what the run stands for; RUN/latest is what was trained. Try a lower "
+            "--learning-rate"
+        )
     if best is last:
         if len(found) > 1 and found[-2]["validation"] - best["validation"] < PROGRESS:
             return "levelling off: the last evaluation was the best, by a little"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from chargen.config import (
 )
 from chargen.corpus import Corpus, Shuffled, Streams
 from chargen.errors import SettingsError, TextError, printable
+from chargen.files import MAX_MESSAGE
 from chargen.options import format_value, option
 from chargen.recipe import measured_speed, recommend
 from chargen.run import RUN_FILE, Run
@@ -46,7 +47,7 @@ def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
         Settings.from_dict(settings)
     except (ValueError, TypeError) as error:
         raise SettingsError(
-            f"the run's {RUN_FILE} is damaged: {printable(str(error))}"
+            f"the run's {RUN_FILE} is damaged: {printable(str(error)[:MAX_MESSAGE])}"
         ) from error
     return settings
 
@@ -61,28 +62,36 @@ def check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
             )
 
 
-def read_validation(
+def read_held_out(
+    part: str,
     given: Mapping[str, Any],
     base: Mapping[str, Any],
     before: Mapping[str, Any],
     corpus: Path,
 ) -> tuple[float | Text | None, str | None]:
-    """Return what to validate on, and the name of the file as asked for, if it is one."""
-    value = given.get("validation", base.get("validation"))
+    """Return a part that is held out, and its file's name as asked for, if it is a file.
+
+    Args:
+        part: "validation" or "test".
+        given, base: settings that were asked for, and those of the run that is resumed.
+        before: the description of that run.
+        corpus: the file that is trained on.
+    """
+    value = given.get(part, base.get(part))
     if not isinstance(value, str):
         return value, None
     encoding = given.get("encoding", base.get("encoding"))
-    if "validation" in given:
+    if part in given:
         return read_text(Path(value), encoding=encoding), value
     # A run keeps the file's name only: look beside us and beside the corpus.
     if Path(value).name != value:
-        raise SettingsError(f"the run's {RUN_FILE} is damaged: it validates on a path")
+        raise SettingsError(f"the run's {RUN_FILE} is damaged: its {part} part is a path")
     for path in (Path(value), corpus.parent / value):
         if os.path.isfile(path):
             return read_text(path, encoding=encoding), str(path)
     raise TextError(
-        f"the run validates on {printable(value[:200])}, which is neither here nor beside "
-        "the corpus: say where it is with --validation"
+        f"the run's {part} part is {printable(value[:200])}, which is neither here nor "
+        f"beside the corpus: say where it is with --{part}"
     )
 
 
@@ -90,8 +99,7 @@ def check_unchanged(
     run: Run,
     before: Mapping[str, Any],
     given: Mapping[str, Any],
-    text: Text,
-    validation: float | Text | None,
+    texts: Sequence[Text],
 ) -> None:
     """Refuse to resume a run with other settings or on another text."""
     resolved = settings_of(before)
@@ -105,9 +113,7 @@ def check_unchanged(
                 f"{resolved.get(name, 'default')}: a resumed run keeps its settings. "
                 f"Leave {option(name)} out, or start a new run without --resume"
             )
-    sources = [text.source]
-    if isinstance(validation, Text):
-        sources.append(validation.source)
+    sources = [text.source for text in texts]
     recorded = before.get("corpus", [])
     if len(recorded) != len(sources):
         raise SettingsError(
@@ -116,9 +122,11 @@ def check_unchanged(
         )
     for now, then in zip(sources, recorded, strict=True):
         if now["name"] != then.get("name"):
+            name = printable(str(then.get("name"))[:MAX_MESSAGE])
             raise SettingsError(
-                f"{printable(str(run.folder))} learned from "
-                f"{printable(str(then.get('name')))} and not from {printable(now['name'])}"
+                f"{printable(str(run.folder))} learned from {name} and not from "
+                f"{printable(now['name'])}: to train its model further on another text, "
+                f"use --init-from {printable(str(run.folder))} instead of --resume"
             )
         if now["sha256"] != then.get("sha256"):
             raise SettingsError(
@@ -151,6 +159,7 @@ def resolve(
     settings: Settings,
     text: Text,
     validation: float | Text | None,
+    test: float | Text | None,
     corpus: Corpus,
     batches: Streams | Shuffled,
     notes: list[str],
@@ -186,6 +195,7 @@ def resolve(
     settings = replace(
         settings,
         validation=share,
+        test=test.name if isinstance(test, Text) else test,
         encoding=text.encoding,
         batch_size=batches.batch_size,
         seq_length=batches.seq_length,

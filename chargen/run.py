@@ -44,6 +44,7 @@ RUN_FILE = "run.json"
 LOG_FILE = "log.jsonl"
 POINTERS = ("best", "latest")
 LOCK_FILE = ".lock"
+TENSORBOARD = "tensorboard"
 
 _NO_LOCKS_NOTE = (
     "the file system has no locks: nothing keeps a second process from training this run, "
@@ -55,7 +56,7 @@ TEMPORARY = ".tmp-"
 MAX_POINTER = 100
 MAX_LOG = 2**24  # bytes
 MAX_LINES = 100_000
-MAX_LINE = 2**16  # bytes of a line of the log that is looked at
+MAX_LINE = 2**12  # bytes of a line of the log that is looked at
 
 AMOUNTS = ("epoch", "seconds", "learning_rate", "characters_per_second")
 """What every line of the log has, besides its kind, its step and its losses."""
@@ -149,8 +150,8 @@ class Run:
             if self.steps():
                 raise self._damaged(f"{printable(str(path))} is missing")
             raise CheckpointError(
-                f"{printable(str(self.folder))} holds no checkpoint yet: its training "
-                "was stopped before the first one"
+                f"{printable(str(self.folder))} holds no checkpoint yet: its training has "
+                "not come to the first one, or was stopped before it"
             )
         name = read_file(path, MAX_POINTER).decode("ascii", "replace").strip()
         if not STEP_NAME.fullmatch(name):
@@ -158,7 +159,7 @@ class Run:
                 f"{printable(str(path))} is damaged: it names no step directory"
             )
         step = self.folder / name
-        if step.is_symlink():
+        if os.path.islink(step):
             raise CheckpointError(
                 f"{printable(str(step))} is a link, which may lead anywhere: put the "
                 "folder itself there"
@@ -188,15 +189,16 @@ class Run:
         """Return the step directories, oldest first."""
         found = []
         try:
-            paths = list(self.folder.iterdir())
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    match = STEP_NAME.fullmatch(entry.name)
+                    if match and entry.is_dir(follow_symlinks=False):
+                        path = self.folder / entry.name
+                        found.append((int(match[1]), int(match[2] or 1), path))
         except OSError as error:
             raise CheckpointError(
                 f"cannot look into {printable(str(self.folder))}: {error.strerror}"
             ) from error
-        for path in paths:
-            match = STEP_NAME.fullmatch(path.name)
-            if match and path.is_dir() and not path.is_symlink():
-                found.append((int(match[1]), int(match[2] or 1), path))
         return [path for *_, path in sorted(found)]
 
     def publish(self, checkpoint: Checkpoint, *, best: bool, keep: int) -> Path:
@@ -293,10 +295,18 @@ class Run:
         up. What is newer than `latest` was never published, and goes, as does what has a
         temporary name.
 
+        A run's first checkpoint may have been renamed and not pointed to: it is whole.
+
         Raises:
             DamagedError: there are checkpoints, and `latest` is missing.
         """
-        if not self.has("latest") and len(self.steps()) > 1:  # no crash leaves that
+        pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
+        steps = self.steps()
+        if not pointed and len(steps) == 1 and self.newest_sound(resume=True):
+            with self._writing("latest"):
+                for pointer in POINTERS:
+                    self._point(pointer, steps[0].name)
+        elif "latest" not in pointed and len(steps) > len(pointed):
             missing = f"{printable(str(self.folder / 'latest'))} is missing"
             raise self._damaged(missing, resume=True)
         with self._writing("latest"):
@@ -315,9 +325,16 @@ class Run:
             for step in order[order.index(newest) + 1 if newest else 0 :]:
                 self._remove(step)
 
+    def is_nothing(self) -> bool:
+        """Whether the folder holds nothing but what a training that ended early leaves."""
+        return all(
+            path.name == LOCK_FILE or path.name.startswith(TEMPORARY)
+            for path in self.folder.iterdir()
+        )
+
     def is_only_a_run(self) -> bool:
         """Whether the folder is a run's and holds nothing but what a run holds."""
-        own = {RUN_FILE, LOG_FILE, LOCK_FILE, *POINTERS}
+        own = {RUN_FILE, LOG_FILE, LOCK_FILE, TENSORBOARD, *POINTERS}
         return (
             self.exists()
             and "settings" in self.description()
@@ -378,11 +395,11 @@ class Run:
                 )
             whole, count = True, 0
             while count < MAX_LINES and (line := file.readline(MAX_LINE)):
+                count += 1
                 before, whole = whole, line.endswith(b"\n")
                 # Not the rest of a line that is too long, and no other text.
                 if not before or not line.startswith(b'{"kind"'):
                     continue
-                count += 1
                 try:
                     found = _log_line(parse_json(line))
                 except ValueError:
@@ -457,7 +474,10 @@ def _log_line(found: Any) -> dict[str, Any] | None:
     """Return what a line of a log has, as `listeners.LogWriter` writes it, if it is one."""
     if not isinstance(found, dict) or found.get("kind") not in ("train", "evaluation"):
         return None
-    losses = ("train", "validation") if found["kind"] == "evaluation" else ("train",)
+    losses = ["train", "validation"]
+    if found["kind"] == "train":
+        losses.pop()
+        found.pop("validation", None)
     if not is_count(found.get("step")) or not {*losses, *AMOUNTS} <= set(found):
         return None
     for name in (*losses, *AMOUNTS):

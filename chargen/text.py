@@ -27,6 +27,16 @@ BYTE_ORDER_MARKS = (
 )
 
 
+DOCUMENTS = {
+    b"PK\x03\x04": "a document (.docx, .odt, .epub) or an archive",
+    b"\xd0\xcf\x11\xe0": "an old document of Word",
+    b"%PDF-": "a PDF",
+    b"{\\rtf": "rich text (.rtf)",
+    b"\x1f\x8b": "compressed (.gz)",
+}
+"""How files begin that people take for texts → what they are."""
+
+
 @dataclass(frozen=True)
 class Text:
     """A text as it was read.
@@ -71,6 +81,12 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         raise TextError(f"cannot read {printable(str(path))}: {reason}") from error
+    for magic, kind in DOCUMENTS.items():
+        if data.startswith(magic):
+            raise TextError(
+                f"{printable(path.name)} is {kind} and no plain text: open it in its "
+                "program, and save it as plain text in UTF-8 (.txt)"
+            )
     codec = _codec(encoding) if encoding is not None else _marked(data) or "utf-8"
     try:
         characters = data.decode(codec)

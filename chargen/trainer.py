@@ -164,6 +164,7 @@ class Trainer:
             settings.seconds, total_steps(settings, batches.steps_per_epoch)
         )
         self._counters = Counters()
+        self._starting = True  # the first update is compiled: no other takes so long
         self._published: int | None = None  # the step of the last checkpoint
         self._saved_seconds = 0.0
 
@@ -271,7 +272,8 @@ class Trainer:
             inputs, targets, states, rate, key, newest
         )
         loss = float(loss_tensor)
-        self._clock.lap("step")
+        self._clock.lap("start" if self._starting else "step")
+        self._starting = False
         if not math.isfinite(loss):
             raise _NotFinite
         counters.loss_sum = SMOOTHING * counters.loss_sum + (1 - SMOOTHING) * loss

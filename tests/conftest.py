@@ -46,7 +46,7 @@ def tiny_checkpoint(
         "corpus": (
             {"name": "tiny.txt", "bytes": 4, "sha256": hashlib.sha256(b"tiny").hexdigest()},
         ),
-        "training": {"seed": 0, "windows": "streams", "learning_rate": 0.004},
+        "training": {"seed": 0, "windows": "streams", "batch_size": 2},
         "step": step,
         "epoch": step / 4,
         "seconds": 0.5,

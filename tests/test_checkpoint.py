@@ -70,6 +70,9 @@ def test_round_trip(tmp_path: Path, cell: str, layers: int) -> None:
                 np.testing.assert_array_equal(arrays[key], array, strict=True)
         elif name == "vocabulary":
             assert found.vocabulary.characters == value.characters
+        elif name == "files":
+            sizes = {path.name: path.stat().st_size for path in tmp_path.glob("step/*.s*")}
+            assert found.files == sizes
         else:
             assert getattr(found, name) == value, name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -271,6 +272,28 @@ def test_help_has_an_example_and_every_option_a_text(command):
         for parameter in COMMANDS[command]().params:
             if parameter.param_type_name == "option":
                 assert parameter.help
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no full file")
+@pytest.mark.parametrize("command", [["info"], ["sample", "--length", "3"], ["verify"]])
+def test_an_output_that_is_full_is_said(command):
+    with open("/dev/full", "wb") as full:
+        words = [*CHARGEN, command[0], "tiny", *command[1:]]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert b"the output: No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell is POSIX")
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams_are_no_trouble(closed):
+    words = shlex.join([*CHARGEN, "sample", "tiny", "--length", "3", "--seed", "1"])
+    done = subprocess.run(f"{words} {closed}", shell=True, capture_output=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    text = expected(length=3, seed=1).encode()
+    assert done.stdout.startswith(b"" if "1>" in closed else text)
 
 
 def test_version():

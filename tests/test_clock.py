@@ -154,3 +154,11 @@ def test_a_coarse_clock_does_not_stand_still(now):
     clock = Clock(now=now)
     laps(clock, now, *[0.0] * 20)  # laps shorter than the clock's tick
     assert laps(clock, now, 0.1, 0.1) == pytest.approx([0.1, 0.1])
+
+
+def test_a_free_kind_of_lap_costs_nothing_and_is_not_remembered(now):
+    clock = Clock(now=now, spent=30.0, free="start")
+    assert laps(clock, now, 20.0, 5.0, kind="start") == [0.0, 0.0]
+    assert clock.typical("start") is None
+    assert laps(clock, now, 2.0) == [2.0]
+    assert clock.spent == 32.0

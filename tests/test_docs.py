@@ -1,7 +1,9 @@
-"""The README's commands and snippets are real."""
+"""The commands and snippets of the READMEs and documents are real, in both languages."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -11,59 +13,202 @@ from pathlib import Path
 import pytest
 
 from chargen.cli import COMMANDS
+from chargen.cli.habits import HABITS, TOOLS, Habit
+from chargen.library import BUNDLED_CORPORA
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-TYPED = sorted(set(re.findall(r"^    (chargen .*)$", README, re.M)))
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+READMES = {
+    name: (ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")
+}
+PYTHON = (ROOT / "docs/python.md").read_text("utf-8")
+COMING = (ROOT / "docs/coming-from.md").read_text("utf-8")
+NOTEBOOK = ROOT / "examples/first-steps.ipynb"
 
 
-def test_there_are_commands_and_snippets():
-    assert len(TYPED) >= 6
-    assert len(SNIPPETS) == 2
+def blocks(text: str, *languages: str) -> list[str]:
+    """Return the fenced blocks of some languages."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)
+    return [code for language, code in found if language in languages]
 
 
-@pytest.mark.parametrize("line", TYPED)
+def typed(text: str) -> list[str]:
+    """Return every command of chargen that a reader is told to type, in order."""
+    fenced = "".join(blocks(text, "sh"))
+    indented = "".join(re.findall(r"^    (?:\$ )?(.*\n)", text, re.M))
+    lines = (fenced + indented).splitlines()
+    return [line for line in lines if line.startswith("chargen ")]
+
+
+def without_comments(snippet: str) -> str:
+    return re.sub(r"  # .*", "", snippet)
+
+
+def test_both_languages_have_the_same_commands_and_snippets():
+    english, chinese = READMES.values()
+    assert len(typed(english)) >= 18
+    assert len(blocks(english, "python")) == 2
+    for kind in (["sh", "powershell"], ["text"]):
+        assert blocks(english, *kind) == blocks(chinese, *kind)
+    for text in ("    make demo\n    make test\n", "](examples/first-steps.ipynb)"):
+        assert text in english and text in chinese
+    snippets = [
+        [without_comments(s) for s in blocks(text, "python")] for text in READMES.values()
+    ]
+    assert snippets[0] == snippets[1]
+
+
+def test_both_languages_have_the_same_figures_and_options():
+    rows = [re.findall(r"^\| `(chargen|--)[^|]*", t, re.M) for t in READMES.values()]
+    assert rows[0] == rows[1]
+    code = [set(re.findall(r"`[^`\n]+`", text)) for text in READMES.values()]
+    # Step speeds are in the English one only, and so is what it says of them.
+    assert {c for c in code[0] ^ code[1] if c.startswith("`--") or "_" in c} <= {
+        "`python benchmarks/train_speed.py --rounds 3`",
+        '`--seed-text "春"`',
+    }
+    losses = [set(re.findall(r"\b\d\.\d{3,4}\b", text)) for text in READMES.values()]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_links_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", READMES[name])
+    assert len(links) > 10
+    for link in links:
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize(
+    "line", sorted({*typed(READMES["README.md"]), *typed(PYTHON), *typed(COMING)})
+)
 def test_every_command_can_be_parsed(line):
     name, *arguments = shlex.split(line)[1:]
+    if "--primetext" in arguments:  # shown with its error
+        return
     command = COMMANDS[name]()
     command.make_context(name, arguments)
 
 
-def test_the_table_of_options_names_every_option_of_train():
-    shown = set(re.findall(r"--[a-z-]+", README))
+@pytest.mark.parametrize("name", READMES)
+def test_the_table_of_options_names_every_option_of_train(name):
+    shown = set(re.findall(r"--[a-z-]+", READMES[name]))
     options = {
         flag for parameter in COMMANDS["train"]().params for flag in parameter.opts
     } - {"corpus", "--help"}
     assert options <= shown
 
 
-def test_the_commands_of_the_command_line_are_all_in_the_readme():
-    for name in COMMANDS:
-        assert f"chargen {name}" in README
+@pytest.mark.parametrize("name", READMES)
+def test_the_commands_of_the_command_line_are_all_in_the_readme(name):
+    for command in COMMANDS:
+        assert f"| `chargen {command}` |" in READMES[name]
+
+
+def run(words, folder, *, environment=None):
+    """Run something as a reader would, in a folder."""
+    return subprocess.run(
+        words,
+        cwd=folder,
+        capture_output=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+    )
+
+
+def test_the_samples_are_what_the_commands_write(tmp_path):
+    text = READMES["README.md"]
+    shown = re.findall(
+        r"^```sh\n(chargen [^\n]*)\n```\n\n```text\n(.*?)```$", text, re.M | re.S
+    )
+    assert len(shown) == 2
+    for line, expected in shown:
+        done = run([sys.executable, "-m", *shlex.split(line)], tmp_path)
+        assert done.stdout.decode("utf-8").rstrip("\n") == expected.rstrip("\n")
+
+
+# What a reader's command takes, and what the test gives it.
+SHORT = {"": "4s", "1m": "4s", "20m": "8s"}
+
+
+@pytest.mark.slow
+def test_every_command_runs_in_the_order_of_the_readme(tmp_path):
+    play = (BUNDLED_CORPORA / "harbour-plays.txt").read_text("utf-8")
+    (tmp_path / "novel.txt").write_text("It was a day.\n" + play[:30_000], "utf-8")
+    (tmp_path / "letters.txt").write_text(play[30_000:50_000], "utf-8")
+    small = {
+        "CHARGEN_TRAIN_UNITS": "16",
+        "CHARGEN_TRAIN_LAYERS": "1",
+        "CHARGEN_TRAIN_FOR": SHORT[""],
+    }
+    for line in typed(READMES["README.md"]):
+        line = re.sub(r"--for (\w+)", lambda m: f"--for {SHORT[m[1]]}", line)
+        done = run([sys.executable, "-m", *shlex.split(line)], tmp_path, environment=small)
+        assert done.returncode == 0, (line, done.stderr.decode())
+        assert done.stdout or "train" in line, line
+    assert (tmp_path / "checkpoints/letters/best").exists()
+
+
+SNIPPETS = [*blocks(READMES["README.md"], "python"), *blocks(PYTHON, "python")]
 
 
 @pytest.mark.parametrize(
     "snippet",
-    [SNIPPETS[0], pytest.param(SNIPPETS[1], marks=pytest.mark.slow)],
-    ids=["sampling", "training"],
+    [pytest.param(s, marks=pytest.mark.slow) if "train(" in s else s for s in SNIPPETS],
+    ids=range(len(SNIPPETS)),
 )
 def test_every_snippet_runs(snippet, tmp_path):
-    imports = "import chargen\n" if "import chargen\n" not in snippet else ""
-    done = subprocess.run(
-        [sys.executable, "-c", imports + snippet],
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
+    done = run([sys.executable, "-c", snippet], tmp_path)
     assert done.returncode == 0, done.stderr.decode()
-    if "PELL" in snippet:
+    if "print(" in snippet:
+        assert len(done.stdout) > 10
+    if "PELL:" in snippet and "bits)" in snippet:
         *text, bits = done.stdout.decode("utf-8").splitlines()
         assert len("\n".join(text)) >= 80
         assert 0 < float(bits) < 8
-    else:
-        assert (tmp_path / "checkpoints/minerals/latest").exists()
+
+
+def test_the_python_page_has_every_public_name():
+    import chargen
+
+    assert len(blocks(PYTHON, "python")) >= 5
+    for name in set(chargen.__all__) - {"Evaluation"}:
+        assert f"chargen.{name}" in PYTHON or f"`{name}`" in PYTHON
+
+
+# How a tool spells an option.
+SPELLINGS = {
+    "char-rnn": lambda name: "-" + name.replace("-", "_"),
+    "textgenrnn": lambda name: name.replace("-", "_") + "=",
+    "nanoGPT": lambda name: "--" + name.replace("-", "_") + "=",
+    "Hugging Face": lambda name: "--" + name.replace("-", "_"),
+    "others": lambda name: "--" + name,
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_page_for_people_from_elsewhere_has_the_table_of_the_command_line(tool):
+    def row(habit: Habit) -> str:
+        theirs = SPELLINGS[tool](habit.theirs)
+        return f"| `{theirs}` | `{habit.command}` | {habit.answer} |"
+
+    heading = "Others" if tool == "others" else tool
+    section = COMING.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    assert rows == [row(habit) for habit in HABITS if tool in habit.tools]
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path):
+    cells = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
+    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    assert not any(c.get("outputs") for c in cells)
+    script = "\n".join(code)
+    assert "STEPS = 600" in script
+    script = script.replace("STEPS = 600", "STEPS = 20") + "\nprint(picture.stat().st_size)"
+    done = run([sys.executable, "-c", script], tmp_path, environment={"TMPDIR": "."})
+    assert done.returncode == 0, done.stderr.decode()
+    assert int(done.stdout.split()[-1]) > 5_000
 
 
 def test_git_ignores_the_users_runs_and_nothing_that_ships():
@@ -73,7 +218,7 @@ def test_git_ignores_the_users_runs_and_nothing_that_ships():
 
     if not (ROOT / ".git").exists():
         pytest.skip("this is no git checkout")
-    for run in ("minerals", "minerals-2", "demo", "demo.replaced-20260101-000000-0"):
-        assert ignored(f"checkpoints/{run}/run.json") == 0
+    for name in ("minerals", "minerals-2", "demo", "demo.replaced-20260101-000000-0"):
+        assert ignored(f"checkpoints/{name}/run.json") == 0
     for kept in ("README.md", "bundle.py", "bundled/harbour-plays/best"):
         assert ignored(f"checkpoints/{kept}") == 1

@@ -126,7 +126,8 @@ def test_a_model_that_knows_nothing_chooses_among_all_characters():
 
 @pytest.mark.parametrize("nats", [0.0, 0.5, math.log(2), 1.4, 4.0])
 def test_bits_and_perplexity_follow_from_the_nats(nats):
-    found = Evaluation(nats=nats, characters=10)
+    found = Evaluation(nats=nats, characters=10, utf8_bytes=20)
+    assert found.bits_per_byte == pytest.approx(found.bits / 2)
     assert found.bits * math.log(2) == pytest.approx(nats)
     assert math.log(found.perplexity) == pytest.approx(nats)
 

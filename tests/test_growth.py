@@ -33,7 +33,7 @@ def grown(cell: str = "lstm", *, drop: bool = False) -> tuple[Checkpoint, Corpus
     """A random model of OLD, the corpus NEW, and the model carried over to it."""
     before = tiny_checkpoint(cell, units=7, layers=2, characters=OLD)
     known = "" if drop else OLD
-    corpus = split(text(NEW), 0.1, vocabulary_of(text(NEW), 0.1, known))
+    corpus = split(text(NEW), 0.1, vocabulary_of([text(NEW)], known))
     weights = grow(before, corpus, seed=3)
     return before, corpus, Engine(before.model, corpus.vocabulary, weights)
 
@@ -94,7 +94,7 @@ def test_a_new_character_is_read_as_the_mean_of_the_old_ones_with_a_little_noise
 def test_the_same_vocabulary_gives_the_same_weights() -> None:
     before = tiny_checkpoint(characters=OLD)
     said = text("zebe\nabcd" * 50)
-    corpus = split(said, 0.1, vocabulary_of(said, 0.1, OLD))
+    corpus = split(said, 0.1, vocabulary_of([said], OLD))
     weights = grow(before, corpus, seed=0)
     assert set(weights) == set(before.weights)
     for name, array in before.weights.items():
@@ -104,7 +104,7 @@ def test_the_same_vocabulary_gives_the_same_weights() -> None:
 def test_a_vocabulary_in_another_order_is_matched_by_identity() -> None:
     before = tiny_checkpoint(characters="zab")
     said = text("abzzab" * 50)
-    corpus = split(said, 0.0, vocabulary_of(said, 0.0, "zab"))
+    corpus = split(said, 0.0, vocabulary_of([said], "zab"))
     weights = grow(before, corpus, seed=0)
     np.testing.assert_array_equal(
         weights["embedding"], before.weights["embedding"][[1, 2, 0]]
@@ -118,7 +118,7 @@ def test_a_text_of_new_characters_only() -> None:
     before = tiny_checkpoint(characters=OLD)
     said = text("中文中国" * 100)
     for known in ("", OLD):
-        corpus = split(said, 0.1, vocabulary_of(said, 0.1, known))
+        corpus = split(said, 0.1, vocabulary_of([said], known))
         weights = grow(before, corpus, seed=0)
         assert all(np.isfinite(array).all() for array in weights.values())
         assert weights["embedding"].shape[0] == len(corpus.vocabulary)
@@ -127,7 +127,7 @@ def test_a_text_of_new_characters_only() -> None:
 def test_a_character_of_the_validation_part_only_is_likely_enough_to_be_found() -> None:
     before = tiny_checkpoint(characters=OLD)
     said = text("abcde\n" * 100 + "!")
-    corpus = split(said, 0.1, vocabulary_of(said, 0.1, OLD))
+    corpus = split(said, 0.1, vocabulary_of([said], OLD))
     weights = grow(before, corpus, seed=0)
     model = Engine(before.model, corpus.vocabulary, weights)
     chance = probabilities(model, "abcde\n")[:, int(model.vocabulary.encode("!")[0])]

@@ -9,6 +9,7 @@ reads as many mutated runs as asked for; every outcome must be a correct load or
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -31,10 +32,14 @@ from conftest import edit_manifest, replace_weights, tiny_checkpoint, write_run
 
 import chargen
 from chargen import files
+from chargen import run as run_module
 from chargen.checkpoint import MANIFEST, RESUME, WEIGHTS, read
 from chargen.cli import cli
+from chargen.cli.runs import summary
+from chargen.curves import read_curve
 from chargen.errors import ChargenError, CheckpointError
 from chargen.library import open_checkpoint
+from chargen.parts import find_part
 from chargen.run import Run
 
 ESCAPE = "\x1b[2J\x1b]0;owned\x07\u202e"
@@ -161,6 +166,18 @@ MANIFESTS: dict[str, Callable[[Path], None]] = {
     "two megabytes of empty objects": written(
         f"step-00000001/{MANIFEST}", b"[" + b"{}," * 699_000 + b"{}]"
     ),
+    "a hundred thousand nested lists": written(
+        f"step-00000001/{MANIFEST}",
+        ("[" + ",".join(["[" * 900 + "]" * 900] * 1160) + ',"😀\\ud83d\\ude00"]').encode(),
+    ),
+    "a key of 300,000 characters": manifest(lambda m: m.update({"\x9b" * 300_000: 1})),
+    "a policy of 300,000 characters": manifest(
+        lambda m: m["text"].update(normalize="\x9b" * 300_000)
+    ),
+    "a setting's name of 300,000 characters": manifest(
+        lambda m: m["training"].update({"\x9b" * 300_000: []})
+    ),
+    "a character of 300,000 characters": vocabulary("\x9b" * 300_000),
     "two megabytes of keys": written(
         f"step-00000001/{MANIFEST}",
         b"{" + b",".join(b'"%x":0' % i for i in range(200_000)) + b"}",
@@ -305,6 +322,7 @@ def test_each_threat_is_refused_by_every_command_that_reads(place: Path, threat:
     THREATS[threat](place / "run")
     assert "Error: " in harmless(["sample", "run", "--length", "1"], place)
     assert "Error: " in harmless(["info", "run"], place)
+    assert "Error: " in harmless(["eval", "run", "text.txt"], place)
     assert "damaged" in harmless(["verify", "run"], place)
     arguments = ["train", "text.txt", "--init-from", "run", "--dry-run"]
     assert "Error: " in harmless(arguments, place)
@@ -334,6 +352,22 @@ RUNS: dict[str, Callable[[Path], None]] = {
     "given is a list": lambda run: describe(run, given=[1]),
     "the corpus is an object": lambda run: describe(run, corpus={}),
     "the corpus is a list of numbers": lambda run: describe(run, corpus=[1]),
+    "the corpus has a name of 300,000 characters": lambda run: describe(
+        run, corpus=[{"name": "\x9b" * 300_000}]
+    ),
+    "the resume part has an unknown array": lambda run: replace_weights(
+        run / "step-00000001",
+        safetensors.numpy.save({"more": np.zeros(3)}),
+        name=RESUME,
+    ),
+    "the resume part is larger than the model": lambda run: replace_weights(
+        run / "step-00000001",
+        safetensors.numpy.save({"state.0": np.zeros(2**20)}),
+        name=RESUME,
+    ),
+    "the batch has no size": lambda run: edit_manifest(
+        run / "step-00000001", lambda m: m.update(training={})
+    ),
     "the corpus has an escape": lambda run: describe(run, corpus=[{"name": ESCAPE}]),
     "the encoding is a list": lambda run: describe(run, settings={"encoding": []}),
     "a text is a surrogate": lambda run: describe(run, given={"encoding": "\ud800"}),
@@ -448,6 +482,46 @@ def test_sound_strings_with_escapes_are_shown_escaped(place: Path):
     assert not any(c in found.output for c in "\x1b\x07\u202e")
 
 
+@pytest.mark.parametrize("what", ["chargen", "training"])
+def test_a_sound_string_of_a_megabyte_fills_no_terminal(place: Path, what: str):
+    long = "\x9b" * 10**5
+    value = long if what == "chargen" else {"long": long, long: 1}
+    edit_manifest(place / "run" / "step-00000001", lambda m: m.update({what: value}))
+    for arguments in (["info", "run"], ["info", "run", "harbour-plays"]):
+        found = CliRunner().invoke(cli, arguments)
+        assert found.exit_code == 0
+        assert len(found.output) < 30_000
+
+
+@needs_links
+def test_a_pointer_that_is_a_link_to_a_step_elsewhere_is_refused(place: Path):
+    write_run(place / "other", 2)
+    pointer = place / "run" / "latest"
+    pointer.unlink()
+    pointer.symlink_to(place / "other" / "step-00000002")
+    for arguments in (["info", "run/latest"], ["sample", "run/latest"]):
+        assert "Error: " in harmless(arguments, place)
+
+
+def test_a_validation_loss_of_no_number_is_left_out_of_the_log(place: Path):
+    line = {"kind": "train", "step": 1, "epoch": 0.1, "seconds": 1.0, "train": 2.5}
+    amounts = {"learning_rate": 0.01, "characters_per_second": 5.0}
+    run = Run(place / "run")
+    run.append({**line, **amounts, "validation": []})
+    run.append({**line, **amounts, "kind": "evaluation", "validation": []})
+    assert list(run.log()) == [{**line, **amounts}]
+
+
+def test_lines_of_a_log_that_say_nothing_count(place: Path):
+    (place / "run" / "log.jsonl").write_bytes(b"\n" * 150_000 + b'{"kind": "train"}')
+    looked = []
+    parse = run_module.parse_json
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_module, "parse_json", lambda x: looked.append(x) or parse(x))
+        assert list(Run(place / "run").log()) == []
+    assert looked == []
+
+
 # --- what a refusal costs ---------------------------------------------------------------
 
 MEASURE = """
@@ -470,6 +544,8 @@ BOMBS = [
     "two megabytes of empty lists",
     "two megabytes of empty objects",
     "two megabytes of keys",
+    "a hundred thousand nested lists",
+    "a key of 300,000 characters",
     "a file beyond the limit",
     "a megabyte of nested objects",
     "a vocabulary beyond the limit",
@@ -591,7 +667,7 @@ def json_mutated(data: bytes, chance: random.Random) -> bytes:
             if place in other if isinstance(other, dict) else place < len(other):
                 parent[key] = json.loads(json.dumps(other[place]))
         else:
-            parent[key] = chance.choice(VALUES)
+            parent[key] = json.loads(json.dumps(chance.choice(VALUES)))  # a copy
     return json.dumps(document).encode("utf-8", "surrogatepass")
 
 
@@ -661,11 +737,16 @@ def _outcome(run: Run) -> str:
         run.description,
         lambda: list(run.log()),
         lambda: read(run.folder / "step-00000001", resume=True),
+        lambda: read_curve(run, "run", "steps"),
     ):
         try:
             look()
         except ChargenError:
             refused += 1
+    with contextlib.suppress(ChargenError):  # its text is nowhere
+        find_part(run.read(), "validation")
+    shown = summary(run, bare=False)
+    assert json.dumps(shown).isascii()
     return "refused" if refused else "loaded"
 
 

@@ -14,6 +14,7 @@ from chargen.cli.advice import longer_command, resume_command, train_command
 from chargen.config import Plan
 from chargen.errors import CheckpointError, SettingsError, TextError
 from chargen.job import prepare
+from chargen.library import open_checkpoint
 from chargen.options import format_seconds
 from chargen.run import Run
 
@@ -93,6 +94,61 @@ def test_overwrite_keeps_the_old_run_until_the_new_one_has_a_checkpoint():
     job.tidy()  # given up before a checkpoint: the old run comes back
     assert Path("mine/.tmp-mark").read_text() == "old"
     assert not list(Path().glob("mine.replaced-*"))
+
+
+@pytest.mark.parametrize("left", ["nothing", ".lock", "run.json"])
+def test_an_overwrite_that_was_killed_loses_nothing_and_says_where_the_run_is(left):
+    publish(started(prepare("story.txt", {"steps": 1}, out=Path("mine"))), step=1)
+    job = prepare("story.txt", {"steps": 2}, out=Path("mine"), overwrite=True)
+    (kept,) = Path().glob("mine.replaced-*")
+    if left == ".lock":
+        Path("mine/.lock").touch()
+    elif left == "run.json":
+        started(job)
+    del job  # killed: it never tidied up
+    for options in ({"resume": True}, {}):
+        with pytest.raises(SettingsError, match=f"--resume --out {kept}"):
+            prepare("story.txt", {}, out=Path("mine"), **options)
+    with pytest.raises(CheckpointError, match=str(kept)):
+        open_checkpoint("mine")
+    again = prepare("story.txt", {"steps": 2}, out=Path("mine"), overwrite=True)
+    assert list(Path().glob("mine.replaced-*")) == [kept]
+    again.tidy()  # the run that was first there comes back
+    assert open_checkpoint("mine").step == 1
+    assert not list(Path().glob("mine.replaced-*"))
+    assert prepare("story.txt", {}, out=Path("mine"), resume=True).checkpoint.step == 1
+
+
+def test_what_is_more_than_a_run_stays_where_an_overwrite_was_killed():
+    publish(started(prepare("story.txt", {"steps": 1}, out=Path("mine"))), step=1)
+    prepare("story.txt", {"steps": 2}, out=Path("mine"), overwrite=True)
+    Path("mine/thesis.txt").write_text("years of work")
+    with pytest.raises(SettingsError, match="holds more than a run"):
+        prepare("story.txt", {"steps": 2}, out=Path("mine"), overwrite=True)
+    assert Path("mine/thesis.txt").exists()
+
+
+@pytest.mark.parametrize("flags", [{}, {"overwrite": True}])
+@pytest.mark.parametrize("name", ["x" * 300, "loop"])
+def test_a_folder_that_cannot_be_is_said(name, flags):
+    Path("loop").symlink_to("loop")
+    with pytest.raises(SettingsError, match="cannot make the folder"):
+        prepare("story.txt", {"steps": 1}, out=Path(name), **flags)
+
+
+def test_a_run_without_its_description_is_said():
+    publish(started(prepare("story.txt", {"steps": 1}, out=Path("mine"))), step=1)
+    Path("mine/run.json").unlink()
+    with pytest.raises(SettingsError, match=r"has checkpoints, but its run\.json"):
+        prepare("story.txt", {}, out=Path("mine"))
+    assert open_checkpoint("mine").step == 1
+
+
+def test_resuming_from_within_a_step(monkeypatch):
+    publish(started(prepare("story.txt", {"steps": 9}, out=Path("mine"))), step=1)
+    monkeypatch.chdir("mine/step-00000001")
+    job = prepare("../../story.txt", {}, resume=True, out=Path("."))
+    assert job.checkpoint.step == 1
 
 
 @pytest.mark.parametrize("what", ["a file of the user's", "another run.json"])
@@ -313,7 +369,7 @@ PLAN = {"precision": "bfloat16", "xla": True, "shards": 3, "stock": False}
 def plan_before(training, *, gpu=False):
     """The plan with which a run goes on whose checkpoint says this of its training."""
     job = started(prepare("story.txt", {"steps": 9}, out=Path("mine")))
-    publish(job, training=training)
+    publish(job, training={"batch_size": 2, **training})
     again = prepare("story.txt", resume=True, out=Path("mine"))
     return again._plan_before(SimpleNamespace(threads=1, gpu=gpu))
 

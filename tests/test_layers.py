@@ -66,15 +66,18 @@ LAYERS: dict[str, set[str]] = {
     "growth": {*FILES, "engine"},
     "runtime": {*BOTTOM, *("files", "hardware", "model", "stack", "update", "chargen")},
     "trainer": {*FILES, *("clock", "schedule", "events", "average", "model", "update")},
-    "listeners": {*FILES, "run", "events", "chargen"},
+    "listeners": {*FILES, "run", "events", "tensorboard", "chargen"},
     "report": {*FILES, "evaluate"},
+    "tensorboard": {*BOTTOM, "run"},
+    "curves": {*FILES, "run"},
+    "parts": {*FILES, "run", "library"},
     # 5
     "resolve": {*FILES, "schedule", "recipe", "options", "run"},
     # 6
     "job": {
         *FILES,
         *("clock", "options", "resolve", "run", "library", "events", "listeners"),
-        "growth",
+        *("growth", "tensorboard"),
         "chargen",
     },
     "__init__": {*BOTTOM, "engine", "evaluate", "generate", "library"},
@@ -82,7 +85,11 @@ LAYERS: dict[str, set[str]] = {
     "cli": EVERYTHING - DOORS | {"chargen"},
     "__main__": {"cli"},
 }
-LATER: dict[str, set[str]] = {"job": {"runtime", "trainer"}, "cli": DOORS}
+LATER: dict[str, set[str]] = {
+    "job": {"runtime", "trainer"},
+    "__init__": {"events", "job"},
+    "cli": DOORS,
+}
 
 # Module → what it may import that is not in the standard library.
 PACKAGES: dict[str, set[str]] = {
@@ -96,6 +103,8 @@ PACKAGES: dict[str, set[str]] = {
     "evaluate": {"numpy"},
     "growth": {"numpy"},
     "recipe": {"numpy"},
+    "curves": {"numpy", "matplotlib"},
+    "tensorboard": {"tensorboard"},
     "products": {"tensorflow"},
     "recurrent": {"keras", "tensorflow"},
     "stack": {"tensorflow"},

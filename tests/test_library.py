@@ -10,7 +10,13 @@ from conftest import write_run
 import chargen
 from chargen import library
 from chargen.errors import CheckpointError, TextError
-from chargen.library import find_checkpoint, find_corpus, known_runs, open_checkpoint
+from chargen.library import (
+    find_checkpoint,
+    find_corpus,
+    known_runs,
+    newer_run,
+    open_checkpoint,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -211,3 +217,28 @@ def test_a_folder_is_no_corpus(places: dict[str, Path], name: str) -> None:
     (places["work"] / "texts").mkdir()
     with pytest.raises(TextError, match="is a folder"):
         find_corpus(name)
+
+
+def test_a_name_that_is_nearly_right_is_suggested(places: dict[str, Path]) -> None:
+    write_run(places["checkpoints"] / "novel", 1)
+    (places["work"] / "Story.txt").write_text("abc")
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint 'Nvoel'\. Did you mean novel\?"
+    ):
+        find_checkpoint("Nvoel")
+    with pytest.raises(CheckpointError, match=r"no checkpoint 'xyz'\. There are"):
+        find_checkpoint("xyz")
+    for typed, meant in (("stroy.txt", "Story.txt"), ("mineral", "minerals")):
+        with pytest.raises(TextError, match=f"Did you mean {meant}"):
+            find_corpus(typed)
+    with pytest.raises(TextError, match=r"sishi-jueju\)\.$"):
+        find_corpus("xyz")
+
+
+def test_a_newer_run_of_the_same_text(places: dict[str, Path]) -> None:
+    folder = places["checkpoints"]
+    for name in ("novel", "novel-2", "novel-10", "novel-x", "novella-3"):
+        write_run(folder / name, 1)
+    assert newer_run(folder / "novel") == folder / "novel-10"
+    for name in ("novel-2", "novel-x", "novella", "novel/latest"):
+        assert newer_run(folder / name) is None

@@ -336,6 +336,7 @@ def test_training_and_sampling_from_an_empty_folder(
 # Where there is no TensorFlow
 
 
+@pytest.mark.slow
 def test_sampling_without_tensorflow(
     without_tensorflow: Environment, trained: Path, tmp_path: Path
 ) -> None:
@@ -348,6 +349,7 @@ def test_sampling_without_tensorflow(
     assert_sample(done.stdout, 30)
 
 
+@pytest.mark.slow
 def test_the_bundled_checkpoint_without_tensorflow(
     without_tensorflow: Environment, tmp_path: Path
 ) -> None:
@@ -356,11 +358,13 @@ def test_the_bundled_checkpoint_without_tensorflow(
     assert_sample(written, 20)
 
 
+@pytest.mark.slow
 def test_help_without_tensorflow(without_tensorflow: Environment, tmp_path: Path) -> None:
     assert "train" in without_tensorflow.output("--help", cwd=tmp_path)
     assert "--units" in without_tensorflow.output("train", "--help", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_training_without_tensorflow_says_what_is_missing(
     without_tensorflow: Environment, tmp_path: Path
 ) -> None:
@@ -372,6 +376,7 @@ def test_training_without_tensorflow_says_what_is_missing(
     assert not list(tmp_path.glob("checkpoints/*"))
 
 
+@pytest.mark.slow
 def test_training_without_tensorflow_keeps_the_run_it_was_to_replace(
     without_tensorflow: Environment, trained: Path, tmp_path: Path
 ) -> None:
@@ -384,6 +389,24 @@ def test_training_without_tensorflow_keeps_the_run_it_was_to_replace(
 
 
 # In the checkout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="the shell is POSIX")
+def test_the_readmes_installation_and_first_text(source: Path, tmp_path: Path) -> None:
+    readme = (source / "README.md").read_text("utf-8")
+    blocks = [block.split("\n```")[0] for block in readme.split("```sh\n")[1:]]
+    (install,) = (block for block in blocks if "-m venv" in block)
+    (first, *_) = (block for block in blocks if block.startswith("chargen "))
+    archive = shutil.make_archive(
+        str(tmp_path / "chargen-main"), "zip", source.parent, source.name
+    )
+    assert Path(archive).name in install
+    (tmp_path / "python3").symlink_to(sys.executable)
+    lines = [f'PATH="{tmp_path}:$PATH"', "set -e", install, first]
+    written = output("sh", "-c", "\n".join(lines), cwd=tmp_path)
+    assert "PELL:" in written
+    assert (tmp_path / "chargen-env/bin/chargen").exists()
 
 
 def test_an_editable_install_finds_what_ships(tmp_path: Path) -> None:

@@ -264,6 +264,14 @@ def test_verify_says_what_is_damaged(spoil, said):
     assert "the newest sound checkpoint is step-0000000" in found.output
 
 
+def test_verify_of_a_run_that_has_come_to_no_checkpoint_is_no_damage():
+    Path("new").mkdir()
+    Run(Path("new")).describe({"settings": {}})
+    found = CliRunner().invoke(cli, ["verify", "new"])
+    assert found.exit_code == 0
+    assert "no checkpoint yet" in found.output and "damaged" not in found.output
+
+
 def test_verify_of_what_is_no_run():
     Path("empty").mkdir()
     for name in ("empty", "text.txt", "nowhere"):
@@ -509,7 +517,7 @@ EXACT = [
 @posix
 @pytest.mark.parametrize(
     ("cell", "precision", "windows", "length", "signals"),
-    [EXACT[0], *(pytest.param(*case, marks=slow) for case in EXACT[1:])],
+    [pytest.param(*case, marks=slow) for case in EXACT],  # test_trainer has a fast one
 )
 def test_killed_twice_is_to_the_byte_what_was_never_killed(
     cell, precision, windows, length, signals

@@ -123,3 +123,18 @@ def test_without_a_validation_part_there_is_nothing_for_xz():
 def test_a_python_without_xz_gives_no_figure(monkeypatch):
     monkeypatch.setitem(sys.modules, "lzma", None)
     assert xz_nats(corpus("abcabc", "abc")) is None
+
+
+def test_a_run_of_a_few_updates_is_hardly_trained():
+    line = {**log((7.2, 7.2))[0], "step": 1}
+    assert verdict([line]).startswith("hardly trained: 1 updates were made")
+
+
+def test_a_fine_tuning_that_did_not_help_is_said():
+    lines = [
+        {**line, "step": 1000 * i} for i, line in enumerate(log((3.0, 1.5), (1.0, 1.6)))
+    ]
+    assert verdict(lines).startswith(
+        "the training did not help: the best is the model that"
+    )
+    assert verdict(log((2.0, 1.5))[:1]).startswith("still improving")

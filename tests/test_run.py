@@ -24,7 +24,7 @@ import chargen
 import chargen.checkpoint
 import chargen.run
 from chargen.checkpoint import MANIFEST, RESUME, WEIGHTS
-from chargen.errors import CheckpointError
+from chargen.errors import CheckpointError, DamagedError
 from chargen.library import open_checkpoint
 from chargen.run import Run
 
@@ -260,12 +260,21 @@ def test_repair_removes_what_was_never_pointed_to(tmp_path: Path) -> None:
     assert run.read("latest").step == 2
 
 
-def test_repair_removes_a_first_step_that_was_never_pointed_to(tmp_path: Path) -> None:
+def test_repair_points_to_a_first_step_that_was_never_pointed_to(tmp_path: Path) -> None:
     run = write_run(tmp_path, 1)
     (tmp_path / "best").unlink()
     (tmp_path / "latest").unlink()
     run.repair()
-    assert names(tmp_path) == ["run.json"]
+    assert (run.read("best").step, run.read("latest").step) == (1, 1)
+
+
+def test_repair_removes_no_step_that_cannot_be_resumed_from(tmp_path: Path) -> None:
+    run = write_run(tmp_path, 1, resume={})
+    (tmp_path / "best").unlink()
+    (tmp_path / "latest").unlink()
+    with pytest.raises(DamagedError, match="latest is missing"):
+        run.repair()
+    assert steps(run) == ["step-00000001"]
 
 
 def test_repair_removes_temporary_leftovers(tmp_path: Path) -> None:

@@ -282,3 +282,21 @@ def test_what_is_suggested(data, expected):
 )
 def test_surrogates_are_no_text(write, data, encoding):
     assert "surrogates" in failure(write(data), encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", [None, "latin-1"])
+@pytest.mark.parametrize(
+    ("begins", "what"),
+    [
+        (b"PK\x03\x04\x14\x00", ".docx"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "Word"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"{\\rtf1\\ansi", ".rtf"),
+        (b"\x1f\x8b\x08", ".gz"),
+    ],
+)
+def test_a_document_is_no_text_in_any_encoding(tmp_path, begins, what, encoding):
+    path = tmp_path / "letter"
+    path.write_bytes(begins + b"and more")
+    with pytest.raises(TextError, match=f"{what}.*save it as plain text"):
+        read_text(path, encoding=encoding)

@@ -82,7 +82,8 @@ def wait_for(condition, *, process, seconds=120):
 
 
 def test_train_then_sample_then_repeat():
-    done = run("train", "minerals", *SMALL, "--steps", "30", "--seed", "3")
+    more = ("--test", "0.1", "--tensorboard")
+    done = run("train", "minerals", *SMALL, "--steps", "30", "--seed", "3", *more)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     lines = done.stderr.splitlines()
@@ -95,7 +96,7 @@ def test_train_then_sample_then_repeat():
     best = re.search(r"best validation loss: ([\d.]+) nats = ([\d.]+) bits", done.stderr)
     assert float(best[2]) == pytest.approx(float(best[1]) / 0.693147, abs=2e-4)
     assert "like choosing among" in done.stderr
-    assert "(for the same text, xz needs" in done.stderr
+    assert "(the file compressor xz needs" in done.stderr
 
     # As many processors as there are, with four of the 16 streams each at least, and
     # what the CPU is fastest at.
@@ -129,20 +130,37 @@ def test_train_then_sample_then_repeat():
     for name, array in one.weights.items():
         assert array.tobytes() == other.weights[name].tobytes()
 
-    # The checkpoint's validation loss is what `evaluate` says.
+    # The checkpoint's validation loss is what `evaluate` and `eval` say.
     model = chargen.load("checkpoints/minerals")
     text = (Path(chargen.__file__).parents[1] / "corpora/minerals.txt").read_text("utf-8")
-    cut = len(text) - round(len(text) * 0.1)
-    nats = chargen.evaluate(model, text[cut:], context=text[:cut]).nats
+    tenth = round(len(text) * 0.1)
+    parts = text[: -2 * tenth], text[-2 * tenth : -tenth], text[-tenth:]
+    nats = chargen.evaluate(model, parts[1], context=parts[0]).nats
     assert nats == pytest.approx(float(best[1]), abs=1e-4)
+    for part, expected in (
+        ("validation", nats),
+        ("test", chargen.evaluate(model, parts[2], context=parts[1]).nats),
+    ):
+        scored = json.loads(run("eval", "minerals", "--part", part, "--json").stdout)
+        found = scored["texts"][0]["carried"]["nats"]
+        assert found == pytest.approx(expected, abs=1e-6)
+
+    # The other commands that look at it.
+    listed = {line["name"]: line for line in json.loads(run("runs", "--json").stdout)}
+    assert listed["minerals"]["finished"] and listed["minerals"]["steps"] == 30
+    assert f"{nats:.4f} at best" in run("plot", "minerals").stdout
+    assert list(Path("checkpoints/minerals/tensorboard").glob("events.*"))
+    assert not Path("checkpoints/minerals-2/tensorboard").exists()
+    assert Run(Path("checkpoints/minerals")).is_only_a_run()  # --overwrite may replace it
 
 
 @pytest.mark.parametrize(
     ("options", "plan"),
     [
-        (
+        pytest.param(
             ["--precision", "float32", "--threads", "1"],
             {"precision": "float32", "xla": True, "shards": 1, "stock": False},
+            marks=pytest.mark.slow,
         ),
         (
             ["--stock", "--threads", "1", "--optimizer", "adamw"],
@@ -268,7 +286,8 @@ def test_a_signal_before_the_first_step_leaves_nothing_behind():
 
 
 @posix
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow  # test_run has a crash at every instant of publishing
+@pytest.mark.parametrize("kills", [10])
 def test_sigkill_at_random_moments_never_leaves_a_run_that_cannot_be_sampled(kills):
     # Files are what this is about: Keras's own layers start sooner.
     settings = [*SMALL, "--stock", "--steps", "100000", "--eval-every", "3", "--quiet"]

@@ -508,6 +508,34 @@ def test_a_time_budget_is_kept_and_a_pause_costs_none_of_it(jump_at):
     assert times[0] < 30
 
 
+def test_the_first_update_which_is_compiled_is_not_taken_for_a_usual_one():
+    time = FakeTime(0.1)
+    training = Training(seconds=60.0, clock=Clock(now=time))
+    train = training.trainer._update.train
+
+    def compiled(*arguments):
+        if training.trainer.counters.step == 0:
+            time.seconds += 40.0
+        return train(*arguments)
+
+    training.trainer._update.train = compiled
+    training.run()
+    assert training.last.progress.step > 20
+    assert 57.0 <= training.last.progress.seconds <= 60.0
+
+
+def test_a_resumed_run_has_the_time_that_was_left_starting_not_counted():
+    time = FakeTime(0.1)
+    training = Training(seconds=20.0, clock=Clock(now=time)).run()
+    spent, steps = training.last.progress.seconds, training.last.progress.step
+    clock = Clock(now=time, spent=spent, free="start")
+    again = Training(seconds=40.0, clock=clock, resume=training.checkpoint())
+    time.seconds += 100.0  # TensorFlow is imported
+    again.run()
+    assert again.last.progress.step > 1.5 * steps
+    assert again.last.progress.seconds <= 40.0
+
+
 def test_a_budget_too_short_for_anything_still_trains_a_step():
     training = Training(seconds=0.5, clock=Clock(now=FakeTime())).run()
     assert training.last.progress.step == 1

@@ -7,6 +7,9 @@ what only `train` needs. Text goes to stdout, everything else to stderr. Exit co
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 import time
 
 STARTED = time.perf_counter()  # `--for` counts from here: before NumPy is imported
@@ -25,10 +28,28 @@ def _corpora() -> click.Command:
     return corpora
 
 
+def _eval() -> click.Command:
+    from chargen.cli.eval import evaluate_command
+
+    return evaluate_command
+
+
 def _info() -> click.Command:
     from chargen.cli.info import info
 
     return info
+
+
+def _plot() -> click.Command:
+    from chargen.cli.plot import plot
+
+    return plot
+
+
+def _runs() -> click.Command:
+    from chargen.cli.runs import runs
+
+    return runs
 
 
 def _sample() -> click.Command:
@@ -51,7 +72,10 @@ def _verify() -> click.Command:
 
 COMMANDS = {
     "corpora": _corpora,
+    "eval": _eval,
     "info": _info,
+    "plot": _plot,
+    "runs": _runs,
     "sample": _sample,
     "train": _train,
     "verify": _verify,
@@ -69,6 +93,25 @@ class Commands(click.Group):
         """Return a command, or None."""
         return COMMANDS[cmd_name]() if cmd_name in COMMANDS else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an error names ours for that of another tool."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            from chargen.cli.habits import COMMANDS as THEIRS
+
+            near = get_close_matches(name, COMMANDS)
+            message = f"No such command {name!r}."
+            if name in THEIRS:
+                message += f" In chargen it is {THEIRS[name]}."
+            elif near:
+                message += f" Did you mean {near[0]}?"
+            raise click.UsageError(message, ctx)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
@@ -81,6 +124,11 @@ class Commands(click.Group):
             raise click.ClickException(printable(str(error))) from error
         except MemoryError as error:
             raise click.ClickException("there is not enough memory for this") from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # the reader has what it wanted
+                raise
+            where = printable(str(error.filename or "the output"))
+            raise click.ClickException(f"{where}: {error.strerror}") from error
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)
@@ -99,4 +147,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    # A stream that the caller closed: files that are opened must not take its number.
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, "r+" if number else "r", closefd=False))  # noqa: SIM115
     cli()

@@ -52,8 +52,7 @@ def train_command(job: Job) -> str:
         del values["seconds"], values["steps"]
     if job.settings.windows == "streams":
         del values["stride"]
-    if job.validation_name is not None:
-        values["validation"] = job.validation_name
+    values.update(job.files)
     if values.pop("stock"):
         words.append("--stock")
     if job.init_from is not None:
@@ -69,8 +68,8 @@ def resume_command(job: Job) -> str:
     """What chargen is to be told to go on with this run."""
     words = ["train", job.corpus_name, "--resume"]
     words += ["--out", str(job.run.folder)]
-    if job.validation_name is not None:
-        words += ["--validation", job.validation_name]
+    for part, name in job.files.items():
+        words += [option(part), name]
     return shlex.join(words)
 
 

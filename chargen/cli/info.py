@@ -1,39 +1,119 @@
-"""`chargen info`: what a checkpoint says of itself, in words."""
+"""`chargen info`: what checkpoints say of themselves, in words or side by side."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from chargen.checkpoint import Checkpoint
 from chargen.cli.advice import advice
-from chargen.errors import printable
+from chargen.cli.command import Command
+from chargen.errors import one_line
 from chargen.library import find_checkpoint, open_checkpoint
 from chargen.report import describe_loss
 
+MOST = 5_000  # characters of a line: the sound strings of a stranger's file may be long
+CELL = 40
 CELL_NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
-@click.command()
-@click.argument("checkpoint")
-def info(checkpoint: str) -> None:
+@click.command(cls=Command)
+@click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, a list with all of it.")
+def info(checkpoints: tuple[str, ...], as_json: bool) -> None:
     """Describe CHECKPOINT: the model, what it learned from, how, and how well.
+
+    Of several, a table shows what differs.
 
     \b
     chargen info harbour-plays
-    chargen info checkpoints/novel/latest
+    chargen info novel novel/latest novel-2
     """
-    with advice(lambda step: f"info {step}"):
-        found = open_checkpoint(checkpoint)
-    click.echo(printable(f"{'checkpoint':<12}{find_checkpoint(checkpoint)}"))
-    for name, value in describe(found):
-        line = f"{name:<12}{value}".replace("\n", "\\n").replace("\t", "\\t")
-        click.echo(printable(line))  # a corpus's name cannot add a row of its own
+    read: list[Checkpoint] = []
+    for name in checkpoints:
+        with advice(lambda step: f"info {step}"):
+            read.append(open_checkpoint(name))
+    if as_json:
+        every = [
+            {"checkpoint": str(find_checkpoint(name)), **facts(found)}
+            for name, found in zip(checkpoints, read, strict=True)
+        ]
+        click.echo(json.dumps(every, indent=2))  # ASCII: safe for a terminal
+        return
+    if len(read) > 1:
+        for line in differences(list(checkpoints), read):
+            click.echo(line)
+        return
+    click.echo(one_line(f"{'checkpoint':<12}{find_checkpoint(checkpoints[0])}"))
+    for name, value in describe(read[0]):
+        line = f"{name:<12}{value}"
+        click.echo(one_line(line[:MOST]))  # a corpus's name adds no row of its own
+
+
+def facts(found: Checkpoint) -> dict[str, Any]:
+    """Return all that a checkpoint says of itself, by name."""
+    return {
+        "chargen": found.chargen,
+        **found.model.to_dict(),
+        "parameters": found.model.parameters(len(found.vocabulary)),
+        "corpus": [dict(source) for source in found.corpus],
+        "text": dict(found.text),
+        "step": found.step,
+        "epoch": found.epoch,
+        "seconds": found.seconds,
+        "losses": {"train": found.train_loss, "validation": found.validation_loss},
+        "training": dict(found.training),
+        "vocabulary": list(found.vocabulary.characters),
+        "files": dict(found.files),
+    }
+
+
+def differences(names: list[str], read: list[Checkpoint]) -> Iterator[str]:
+    """Describe several checkpoints side by side: the rows in which they differ."""
+    columns = [dict(_cells(found)) for found in read]
+    rows = [("", [_cell(name) for name in names])]
+    for what in dict.fromkeys(name for column in columns for name in column):
+        values = [column.get(what, "-") for column in columns]
+        if len(set(values)) > 1:
+            rows.append((_cell(what), [_cell(value) for value in values]))
+    if len(rows) == 1:
+        yield "nothing differs"
+        return
+    first = max(len(what) for what, _ in rows)
+    widths = [max(len(values[i]) for _, values in rows) for i in range(len(read))]
+    for what, values in rows:
+        cells = (f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
+        yield f"{what:<{first}}  " + "  ".join(cells)
+
+
+def _cell(text: str) -> str:
+    return one_line(text if len(text) <= CELL else text[: CELL - 1] + "…")
+
+
+def _cells(found: Checkpoint) -> Iterator[tuple[str, str]]:
+    """Yield (what, value) of what can be told in a column."""
+    said = facts(found)
+    for name in ("validation", "train"):
+        loss = said["losses"][name]
+        yield f"{name} loss", "-" if loss is None else f"{loss:.4f}"
+    yield "corpus", ", ".join(str(source["name"]) for source in found.corpus)
+    yield "SHA-256", ", ".join(str(source["sha256"])[:12] for source in found.corpus)
+    yield "vocabulary", f"{len(found.vocabulary):,}"
+    yield "parameters", f"{said['parameters']:,}"
+    for name in (*found.model.to_dict(), "step", "chargen"):
+        yield name, str(said[name])
+    yield "passes", f"{found.epoch:.1f}"
+    yield "time", f"{found.seconds:.0f} s"
+    for name, value in found.training.items():
+        yield name, _value(value)
 
 
 def describe(found: Checkpoint) -> list[tuple[str, str]]:
     """Return (what, value) of everything that a checkpoint says of itself."""
     model, size = found.model, len(found.vocabulary)
-    training = dict(found.training)
     rows = [
         (
             "model",
@@ -66,8 +146,10 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
         if loss is not None:
             value = describe_loss(loss)
         rows.append((name, value))
-    settings = ", ".join(f"{name} {_value(value)}" for name, value in training.items())
-    rows.append(("settings", settings))
+    settings = (f"{name} {_value(value)}" for name, value in found.training.items())
+    rows.append(("settings", ", ".join(settings)))
+    files = (f"{name}, {size:,} bytes" for name, size in found.files.items())
+    rows.append(("files", "; ".join(files)))
     return rows
 
 

@@ -8,18 +8,34 @@ import itertools
 import os
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
 from chargen import generate, load
 from chargen.cli.advice import advice
-from chargen.errors import printable
+from chargen.cli.command import Command, Number, Whole
+from chargen.errors import UnknownCharacterError, printable
 from chargen.generate import DEFAULT_LENGTH, DEFAULT_TEMPERATURE, random_seed
-from chargen.library import find_checkpoint, hides_bundled
+from chargen.library import find_checkpoint, hides_bundled, newer_run
 from chargen.text import normalise_newlines
 
 
-@click.command()
+class Seed(Whole):
+    """A random seed, which people take for the text to start from."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number."""
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number; a text goes to --seed-text", param, ctx)
+        return int(super().convert(value, param, ctx))
+
+
+@click.command(cls=Command, extra="A text to continue goes to --seed-text.")
 @click.argument("checkpoint")
 @click.option(
     "--seed-text",
@@ -29,21 +45,21 @@ from chargen.text import normalise_newlines
 )
 @click.option(
     "--length",
-    type=click.IntRange(min=0),
+    type=Whole(min=0),
     default=DEFAULT_LENGTH,
     show_default=True,
     help="How many new characters.",
 )
 @click.option(
     "--temperature",
-    type=click.FloatRange(min=0, max=1e6),
+    type=Number(min=0, max=1e6),
     default=DEFAULT_TEMPERATURE,
     show_default=True,
     help="Below 1 plays safe, above 1 is bold; 0 always takes the likeliest.",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=Seed(min=0),
     help="Random seed: the same one gives the same text.  [default: drawn, and named]",
 )
 @click.option(
@@ -76,8 +92,17 @@ def sample(
         characters = generate(
             model, seed_text, length=length, temperature=temperature, seed=drawn
         )
+    except UnknownCharacterError as error:
+        if set(seed_text[:1] + seed_text[-1:]) & set("“”‘’「」"):
+            quoted = "quotes around a text have to be straight ones on a command line"
+            raise UnknownCharacterError(f"{error}\n({quoted})") from error
+        raise
     except ValueError as error:  # a temperature that is not a number, say
         raise click.UsageError(str(error)) from error
+    newer = newer_run(find_checkpoint(checkpoint))
+    if newer is not None:
+        note = f"note: {newer} is a newer run of the same text"
+        click.echo(printable(note), err=True)
     if hides_bundled(checkpoint):
         click.echo(f"from {find_checkpoint(checkpoint)}, not the bundled one", err=True)
     if seed is None and temperature > 0 and length:

@@ -19,6 +19,7 @@ from chargen.options import format_seconds
 SAMPLE_LENGTH = 120
 SAMPLE_ROWS = 5
 SAMPLE_TEMPERATURE = 0.8
+SETTLED = 5  # steps before a time to go is believed
 PLAIN_INTERVAL = 10.0  # seconds between two progress lines where there is no terminal
 
 
@@ -36,6 +37,7 @@ class Terminal:
         self._shown = time.monotonic()
         self._bar: Progress | None = None
         self._gone = False
+        self._first: int | None = None  # the first step that was seen
         if console.is_terminal:
             column = TextColumn("{task.description}", markup=False)
             self._bar = Progress(column, console=console, transient=True)
@@ -117,7 +119,10 @@ class Terminal:
             parts.append(f"validation {self._validation:.3f}")
         if progress.characters_per_second:
             parts.append(f"{progress.characters_per_second:,.0f} char/s")
-        parts.append(f"ETA {format_seconds(float(round(progress.remaining)))}")
+        if self._first is None:
+            self._first = progress.step
+        if progress.step - self._first >= SETTLED:  # the first ones are compiled
+            parts.append(f"ETA {format_seconds(float(round(progress.remaining)))}")
         return " ".join(parts)  # fits into 80 columns
 
     def _say(self, text: str) -> None:

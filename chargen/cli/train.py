@@ -22,6 +22,7 @@ from chargen.cli.advice import (
     resume_command,
     train_command,
 )
+from chargen.cli.command import Command, Number, Whole
 from chargen.config import (
     CELLS,
     DEVICES,
@@ -37,6 +38,7 @@ from chargen.options import format_seconds
 from chargen.recipe import CHOSEN
 from chargen.report import describe_loss, verdict, xz_nats
 from chargen.signals import StopSignals
+from chargen.tensorboard import require_tensorboard
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULTS = Settings()
@@ -64,7 +66,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         return seconds
 
 
-class Validation(click.ParamType):  # type: ignore[type-arg]
+class HeldOut(click.ParamType):  # type: ignore[type-arg]
     """A fraction in [0, 1), or a file."""
 
     name = "fraction or file"
@@ -73,7 +75,7 @@ class Validation(click.ParamType):  # type: ignore[type-arg]
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | str:
         """Return the number, or the file's name."""
-        if not isinstance(value, str) or Path(value).is_file():
+        if not isinstance(value, str) or os.path.isfile(value):
             return value  # type: ignore[no-any-return]
         try:
             fraction = float(value)
@@ -102,13 +104,13 @@ def setting(name: str, kind: Any, help_text: str, *, flag: str = "") -> Callable
     )
 
 
-ABOVE_0 = click.FloatRange(min=0, min_open=True)
-FROM_0 = click.FloatRange(min=0)
-SHARE = click.FloatRange(min=0, max=1, max_open=True)
-COUNT = click.IntRange(min=1)
+ABOVE_0 = Number(min=0, min_open=True)
+FROM_0 = Number(min=0)
+SHARE = Number(min=0, max=1, max_open=True)
+COUNT = Whole(min=1)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("corpus")
 @setting(
     "seconds",
@@ -155,8 +157,14 @@ COUNT = click.IntRange(min=1)
 @setting("stride", COUNT, "Characters between the starts of shuffled windows.")
 @setting(
     "validation",
-    Validation(),
+    HeldOut(),
     "Held out: the text's last part, or a file.  [default: 0.1; 0 for a short text]",
+)
+@setting(
+    "test",
+    HeldOut(),
+    "Held out from validation, too, for `chargen eval --part test`: the text's very last "
+    "part, or a file.  [default: none]",
 )
 @setting("encoding", str, "Of the corpus.  [default: UTF-8, or by the byte order mark]")
 @setting(
@@ -171,7 +179,7 @@ COUNT = click.IntRange(min=1)
 @setting(
     "eval_every",
     COUNT,
-    "Steps between evaluations.  [default: a twentieth of the run]",
+    "Steps between evaluations.  [default: 20 a run, if they fit into 5 % of its time]",
 )
 @setting("save_every", Duration(), "Time between checkpoints at the most.")
 @setting("keep", COUNT, "Newest checkpoints that stay; the best stays in any case.")
@@ -180,7 +188,7 @@ COUNT = click.IntRange(min=1)
     COUNT,
     "Stop after so many evaluations without progress.  [default: never]",
 )
-@setting("seed", click.IntRange(min=0), "Of the weights, the data order and dropout.")
+@setting("seed", Whole(min=0), "Of the weights, the data order and dropout.")
 @setting(
     "precision",
     click.Choice(("auto", *PRECISIONS)),
@@ -193,6 +201,11 @@ COUNT = click.IntRange(min=1)
     "--dry-run",
     is_flag=True,
     help="Print what would be trained, and the command that says so; train nothing.",
+)
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Show the log in TensorBoard, too: in the folder tensorboard of the run.",
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--verbose", is_flag=True, help="Show TensorFlow's own messages.")
@@ -207,6 +220,7 @@ def train(
     init_from: str | None,
     drop_unused: bool,
     dry_run: bool,
+    tensorboard: bool,
     quiet: bool,
     verbose: bool,
     **settings: Any,
@@ -235,6 +249,8 @@ def train(
         "init_from": init_from,
         "drop_unused": drop_unused,
     }
+    if tensorboard:
+        require_tensorboard()  # before a folder is taken
     mended = advice(lambda step: f"train {shlex.quote(corpus)} --resume --out {step}")
     if dry_run:
         with mended:
@@ -246,12 +262,14 @@ def train(
         with mended:
             job = prepare(corpus, given, **options)
         try:
-            _run(job, stop, quiet=quiet, verbose=verbose)
+            _run(job, stop, tensorboard=tensorboard, quiet=quiet, verbose=verbose)
         finally:
             job.tidy()
 
 
-def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
+def _run(
+    job: Job, stop: StopSignals, *, tensorboard: bool, quiet: bool, verbose: bool
+) -> None:
     from rich.console import Console
 
     from chargen.cli import STARTED
@@ -272,7 +290,9 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
     terminal = Terminal(job, Console(stderr=True, quiet=quiet, highlight=False))
     try:
         with terminal:
-            trained = job.train([terminal], stop=stop, started=STARTED)
+            trained = job.train(
+                [terminal], stop=stop, started=STARTED, tensorboard=tensorboard
+            )
     except Interrupted as error:
         if not error.saved:
             say("interrupted before the first step: nothing to save")
@@ -281,12 +301,21 @@ def _run(job: Job, stop: StopSignals, *, quiet: bool, verbose: bool) -> None:
             say(f"  {program} {resume_command(job)}")
         raise
     if not trained:
-        say("nothing is left to do within the run's length. Lengths count from the run's")
-        say("start, and under --for loading TensorFlow counts too. To train on:")
+        say("nothing is left to do: lengths are totals, and the run has had")
+        say(f"  {had(job)}. To train on:")
         say(f"  {program} {longer_command(job)}")
         return
     for line in summary(job, program):
         say(line)
+
+
+def had(job: Job) -> str:
+    """How long a run that is resumed has been."""
+    done = job.checkpoint
+    if done is None:
+        return "nothing"
+    seconds = format_seconds(float(round(done.seconds)))
+    return f"{done.step:,} steps, {done.epoch:.1f} epochs, {seconds}"
 
 
 def plan_lines(job: Job) -> Iterator[str]:
@@ -311,13 +340,14 @@ def summary(job: Job, program: str) -> Iterator[str]:
     best = job.run.read("best")
     if best.validation_loss is not None:
         yield f"best validation loss: {describe_loss(best.validation_loss)}"
-        scored = best.training["validation_characters"]
+        scored = best.training.get("validation_characters")
         xz = xz_nats(job.corpus) if scored == job.scorable else None
         if xz is not None:
-            yield f"(for the same text, xz needs {xz:.4f} nats after the training part)"
+            yield f"(the file compressor xz needs {xz:.4f} nats for the same text)"
         yield verdict(job.run.log())
     elif best.train_loss is not None:
-        yield f"training loss: {describe_loss(best.train_loss)}; no validation part"
+        yield f"training loss: {describe_loss(best.train_loss)}"
+        yield "nothing was held out: it may know the text by heart"
     yield "to sample from it:"
     yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
     yield "to train it for longer:"

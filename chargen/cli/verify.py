@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from chargen.checkpoint import resumable
+from chargen.checkpoint import RESUME, read_manifest
+from chargen.cli.command import Command
 from chargen.errors import CheckpointError, printable
 from chargen.library import find_checkpoint
 from chargen.run import LOG_FILE, POINTERS, RUN_FILE, Run, is_step, read_step
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("runs", nargs=-1, required=True)
 @click.pass_context
 def verify(ctx: click.Context, /, runs: tuple[str, ...]) -> None:
@@ -48,6 +49,9 @@ def _verify(run: Run) -> bool:
     if run.exists():
         sound &= _check(f"  {RUN_FILE}", run.description)
     sound &= _check(f"  {LOG_FILE}", lambda: sum(1 for _ in run.log()))
+    if not steps and not any(run.has(pointer) for pointer in POINTERS):
+        click.echo("  no checkpoint yet")
+        return sound
     newest = None
     for step in steps:
         if _check(f"  {step.name}", partial(_read, step)):
@@ -61,7 +65,7 @@ def _verify(run: Run) -> bool:
 
 
 def _read(step: Path) -> str:
-    resume = resumable(step)
+    resume = RESUME in read_manifest(step).files
     read_step(step, resume=resume)
     return "" if resume else ", for sampling only"
 

@@ -1,0 +1,111 @@
+"""What all commands share: options from the environment, and answers to other habits."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from chargen.cli.habits import find, plain
+from chargen.errors import printable
+
+DASHES = "–—―"  # what word processors make of hyphens
+
+# Options that can remove something are given by hand, or not at all.
+NOT_FROM_ENVIRONMENT = ("overwrite", "resume")
+
+
+class Whole(click.IntRange):
+    """A whole number in a range; messages call it that."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """A number in a range; messages call it that."""
+
+    name = "number"
+
+
+class Command(click.Command):
+    """A command whose options read `CHARGEN_<COMMAND>_<OPTION>` too.
+
+    Args:
+        name: the command's.
+        extra: what to say of an argument too many.
+        attributes: of a `click.Command`.
+    """
+
+    def __init__(self, name: str | None, *, extra: str = "", **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self._extra = extra
+        self.context_settings["help_option_names"] = ["-h", "--help"]
+        prefix = f"CHARGEN_{name}_".upper()
+        for parameter in self.params:
+            if isinstance(parameter, click.Option):
+                long = max(parameter.opts, key=len).lstrip("-")
+                if long not in NOT_FROM_ENVIRONMENT:
+                    parameter.envvar = prefix + long.replace("-", "_").upper()
+        if any(isinstance(parameter, click.Option) for parameter in self.params):
+            self.epilog = f"Options can be set in the environment, too: {prefix}<OPTION>."
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an error names our option for that of another tool."""
+        typed = list(args)
+        self._warn_of_variables()
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            message = self._answer(_as_typed(error.option_name, typed))
+            if message is None:
+                raise
+            raise click.NoSuchOption(error.option_name, message, ctx=ctx) from error
+        except click.BadParameter as error:
+            parameter = error.param
+            if parameter is not None and parameter.name is not None:
+                source = ctx.get_parameter_source(parameter.name)
+                if source == ParameterSource.ENVIRONMENT:
+                    message = f"{error.message} It is set by {parameter.envvar}."
+                    raise click.BadParameter(message, ctx=ctx, param=parameter) from error
+            raise
+        except click.UsageError as error:
+            if "unexpected extra argument" not in error.message:
+                raise
+            dashed = [argument for argument in typed if argument[:1] in DASHES]
+            advice = self._extra
+            if dashed:
+                hyphens = f"--{dashed[0].lstrip(DASHES)}"
+                advice = f"{dashed[0]} begins with a dash, not with hyphens: {hyphens}"
+            raise click.UsageError(f"{error.message}. {advice}".strip(), ctx) from error
+
+    def _warn_of_variables(self) -> None:
+        """Name what is set in the environment for an option that there is not."""
+        prefix = f"CHARGEN_{self.name}_".upper()
+        known = {parameter.envvar for parameter in self.params}
+        for variable in sorted(os.environ):
+            if variable.startswith(prefix) and variable not in known:
+                shown = printable(variable)
+                click.echo(f"note: {shown} is set, and no option of that name", err=True)
+
+    def _answer(self, option: str) -> str | None:
+        """What to say of an unknown option, if more can be said than that."""
+        shown = option.split("=")[0]
+        ours = f"--{plain(option)}"
+        if any(ours in parameter.opts for parameter in self.params):
+            return f"No such option {shown!r}. It is written {ours}."
+        habit = find(self.name or "", option)
+        if habit is None:
+            return None
+        if habit.ours:
+            return f"No such option {shown!r}. In chargen it is {habit.answer}."
+        return f"No such option {shown!r}. chargen has none of the kind: {habit.answer}."
+
+
+def _as_typed(option: str, arguments: list[str]) -> str:
+    """Return the whole word of an unknown option: click takes `-primetext` for `-p`."""
+    for argument in arguments:
+        if argument.startswith(option):
+            return argument
+    return option

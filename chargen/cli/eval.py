@@ -1,0 +1,129 @@
+"""`chargen eval`: how well a checkpoint predicts a text, without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chargen.cli.advice import advice
+from chargen.cli.command import Command
+from chargen.config import is_count
+from chargen.engine import Engine
+from chargen.errors import TextError, printable
+from chargen.evaluate import Evaluation, evaluate
+from chargen.library import find_checkpoint, open_checkpoint
+from chargen.parts import PARTS, Part, find_part
+from chargen.text import read_text
+
+COLD_EVERY = 256
+ROWS = (
+    ("nats a character", "nats"),
+    ("bits a character", "bits"),
+    ("bits a UTF-8 byte", "bits_per_byte"),
+    ("perplexity", "perplexity"),
+)
+
+
+@click.command("eval", cls=Command)
+@click.argument("checkpoint")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--part",
+    type=click.Choice(PARTS),
+    help="Score this part of the text that CHECKPOINT was trained on; FILES say where that "
+    "is.  [default: validation, without FILES]",
+)
+@click.option("--encoding", help="Of FILES.  [default: UTF-8, or by the byte order mark]")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def evaluate_command(
+    checkpoint: str,
+    files: tuple[Path, ...],
+    part: str | None,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
+    """Score how well CHECKPOINT predicts FILES, or what was held out in its training.
+
+    The loss is given twice: with carried state, as training validates (16 streams, each
+    warmed on the 200 characters before it), and with a cold start, from a zero state
+    every 256 characters. Characters that the model never saw are counted, and left out of
+    the text: scored, they would make every loss infinite.
+
+    \b
+    chargen eval harbour-plays
+    chargen eval novel letters.txt diary.txt
+    chargen eval novel novel.txt --part test --json
+    """
+    with advice(lambda step: f"eval {step}"):
+        found = open_checkpoint(checkpoint)
+    if files and part is None:
+        texts = [read_text(path, encoding=encoding) for path in files]
+        parts = [Part(text.name, text.characters) for text in texts]
+    else:
+        part = part or PARTS[0]
+        parts = [find_part(found, part, files)]
+    model = Engine.from_checkpoint(found)
+    results = [_score(model, each) for each in parts]
+    if as_json:
+        about = {"checkpoint": str(find_checkpoint(checkpoint)), "step": found.step}
+        texts_as_json = [_as_json(*result) for result in zip(parts, results, strict=True)]
+        click.echo(json.dumps({**about, "texts": texts_as_json}, indent=2))
+        return
+    for each, result in zip(parts, results, strict=True):
+        for line in _lines(each, *result):
+            click.echo(printable(line))
+    if part == PARTS[0] and found.validation_loss is not None:
+        count = found.training.get("validation_characters")
+        other = is_count(count) and count != results[0][0].characters
+        shown = f", on {count:,} of them" if other else ""
+        click.echo(f"training measured {found.validation_loss:.4f} nats{shown}")
+
+
+def _score(model: Engine, part: Part) -> tuple[Evaluation, Evaluation]:
+    """Return the loss with carried state and with a cold start."""
+    try:
+        carried, cold = (
+            evaluate(
+                model,
+                part.characters,
+                context=part.context,
+                cold_every=every,
+                skip_unknown=True,
+            )
+            for every in (None, COLD_EVERY)
+        )
+    except ValueError as error:
+        raise TextError(
+            f"{printable(part.name)} has fewer than two characters that the model knows"
+        ) from error
+    return carried, cold
+
+
+def _lines(part: Part, carried: Evaluation, cold: Evaluation) -> Iterator[str]:
+    """Describe a score in words."""
+    yield f"{part.name}: {carried.characters:,} characters scored"
+    if carried.unknown:
+        share = carried.unknown / len(part.characters)
+        yield f"  {carried.unknown:,} ({share:.2%}) never seen by the model and left out"
+    yield f"  {'':<20}{'carried':>12}{f'cold ({COLD_EVERY})':>12}"
+    for name, value in ROWS:
+        yield f"  {name:<20}{getattr(carried, value):>12.4f}{getattr(cold, value):>12.4f}"
+
+
+def _as_json(part: Part, scored: tuple[Evaluation, Evaluation]) -> dict[str, Any]:
+    carried, cold = scored
+    return {
+        "text": part.name,
+        "characters": carried.characters,
+        "utf8_bytes": carried.utf8_bytes,
+        "unknown": carried.unknown,
+        "carried": {value: getattr(carried, value) for _, value in ROWS},
+        "cold": {
+            "every": COLD_EVERY,
+            **{value: getattr(cold, value) for _, value in ROWS},
+        },
+    }

@@ -1,0 +1,98 @@
+"""`chargen runs`: the runs that are here, and those that ship with chargen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chargen.checkpoint import read_manifest
+from chargen.cli.command import Command
+from chargen.errors import CheckpointError, one_line, printable
+from chargen.library import checkpoint_folders, hidden, runs_in
+from chargen.run import Run
+
+COLUMNS = ("name", "corpus", "created", "loss", "steps", "finished")
+
+
+@click.command(cls=Command)
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR]...")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, a list of runs.")
+def runs(folders: tuple[Path, ...], as_json: bool) -> None:
+    """List the runs in DIR: corpus, date, best loss, steps, and whether it is finished.
+
+    Without DIR: those that a name finds, in checkpoints/, in $CHARGEN_HOME and among the
+    ones that ship with chargen. The loss is in nats a character, on the validation part
+    or, in brackets, where there is none, on the training part.
+
+    \b
+    chargen runs
+    chargen runs /work/experiments --json
+    """
+    found = [summary(run, bare=not folders) for run in _wanted(folders)]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))  # ASCII: safe for a terminal
+        return
+    if not found:
+        click.echo("there are no runs here: train one with chargen train FILE", err=True)
+        return
+    from rich.cells import cell_len  # a Chinese character is two columns wide
+
+    rows = [COLUMNS, *(_row(run) for run in found)]
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(COLUMNS))]
+    for row in rows:
+        pads = (" " * (w - cell_len(c)) for c, w in zip(row, widths, strict=True))
+        click.echo("  ".join(map("".join, zip(row, pads, strict=True))).rstrip())
+
+
+def _wanted(folders: tuple[Path, ...]) -> list[Run]:
+    for folder in folders:
+        if not folder.is_dir():
+            raise CheckpointError(f"there is no folder {printable(str(folder))}")
+    return runs_in(folders or checkpoint_folders())
+
+
+def summary(run: Run, *, bare: bool) -> dict[str, Any]:
+    """Return what is known of a run; `error` where it is damaged.
+
+    Args:
+        run: which.
+        bare: name it as a command finds it, without a folder where that is enough.
+    """
+    name = run.folder.name if bare and not hidden(run.folder) else str(run.folder)
+    about: dict[str, Any] = {"name": name, "folder": str(run.folder)}
+    try:
+        description = run.description()
+        sources = description.get("corpus") or [{}]
+        about["corpus"] = str(sources[0].get("name", ""))
+        about["created"] = str(description.get("created", ""))
+        about["finished"] = description.get("finished") is True
+        if not run.has("latest") and not run.steps():
+            return {**about, "steps": 0, "train": None, "validation": None}
+        about["steps"] = run.latest_step()
+        best = read_manifest(run.step_folder("best"))
+    except CheckpointError as error:
+        return {**about, "error": str(error)}
+    return {**about, "train": best.train_loss, "validation": best.validation_loss}
+
+
+def _row(run: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a run, each on one line."""
+    if "error" in run:
+        damaged = f"damaged: see chargen verify {run['folder']}"
+        return (one_line(run["name"]), one_line(damaged), "", "", "", "")
+    loss = "-"
+    if run["validation"] is not None:
+        loss = f"{run['validation']:.4f}"
+    elif run["train"] is not None:
+        loss = f"({run['train']:.4f})"
+    return (
+        one_line(run["name"]),
+        one_line(run["corpus"][:40]),
+        one_line(run["created"][:16].replace("T", " ")),
+        loss,
+        f"{run['steps']:,}",
+        "yes" if run["finished"] else "no",
+    )

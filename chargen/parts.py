@@ -1,0 +1,112 @@
+"""The parts of a run's texts: found again by hash, and cut as for the training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chargen.checkpoint import Checkpoint
+from chargen.config import is_number
+from chargen.corpus import split
+from chargen.errors import CheckpointError, SettingsError, TextError, printable
+from chargen.library import BUNDLED_CORPORA
+from chargen.text import Text, read_text
+
+PARTS = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a text.
+
+    Attributes:
+        name: the part and the file that it is of, for people.
+        characters: the part.
+        context: what stands just before it, and may be read but is not scored.
+    """
+
+    name: str
+    characters: str
+    context: str = ""
+
+
+def find_part(checkpoint: Checkpoint, part: str, files: Sequence[Path] = ()) -> Part:
+    """Return a part of the text that a checkpoint was trained on.
+
+    Args:
+        checkpoint: what was trained.
+        part: "validation" or "test".
+        files: where to look; without any, for the name of the text here and among the
+            bundled ones.
+
+    Raises:
+        SettingsError: the run has no such part, or none of the files is its text.
+        TextError: the text cannot be found or read.
+        CheckpointError: what the checkpoint says of its parts contradicts itself.
+    """
+    held = checkpoint.training.get(part)
+    if held is None or held == 0:
+        how = "--validation 0 or from a text too short for it" if part == PARTS[0] else ""
+        trained = f"with {how}" if how else "without --test"
+        raise SettingsError(f"there is no {part} part: the model was trained {trained}")
+    sources = checkpoint.corpus
+    if isinstance(held, str):  # a file of its own: validation comes before test
+        source = sources[1 if part == PARTS[0] else -1] if len(sources) > 1 else {}
+        if source.get("name") != held:
+            raise CheckpointError("the checkpoint does not say what it was validated on")
+        text = _find(source, part, files, checkpoint.text["encoding"])
+        return Part(text.name, text.characters)
+    if not sources:
+        raise CheckpointError("the checkpoint does not say what it was trained on")
+    shares = [_share(checkpoint.training.get(name)) for name in PARTS]
+    text = _find(sources[0], part, files, checkpoint.text["encoding"])
+    corpus = split(text, shares[0], checkpoint.vocabulary, test=shares[1])
+    ids, context = (
+        (corpus.validation, corpus.context)
+        if part == PARTS[0]
+        else (corpus.test, corpus.test_context)
+    )
+    decode = corpus.vocabulary.decode
+    return Part(f"{part} part of {text.name}", decode(ids), decode(context))
+
+
+def _share(held: Any) -> float:
+    """Return the share of the text that a part takes: none where it has its own file."""
+    if held is None or isinstance(held, str):
+        return 0.0
+    if not (is_number(held) and 0 <= held < 1):
+        raise CheckpointError("the checkpoint does not say how its text was split")
+    return float(held)
+
+
+def _find(
+    source: Mapping[str, Any], part: str, files: Sequence[Path], encoding: str
+) -> Text:
+    """Return the text that a checkpoint's entry speaks of."""
+    name = str(source["name"])
+    shown = printable(name)
+    for path in files or _places(name):
+        text = read_text(path, encoding=encoding)
+        if text.sha256 == source["sha256"]:
+            return text
+    if files:
+        given = ", ".join(printable(str(path)) for path in files)
+        raise SettingsError(
+            f"{given} is not the text that the model was trained on, {shown}: its SHA-256 "
+            f"differs. To score it as any other text, leave out --part {part}"
+        )
+    raise TextError(
+        f"the model was trained on {shown}, which is not here or has changed since: name "
+        "the file, as in chargen eval CHECKPOINT FILE"
+    )
+
+
+def _places(name: str) -> list[Path]:
+    """Return the files of a name that a checkpoint gives: no path, it may be anybody's."""
+    if Path(name).name != name:
+        return []
+    places = (Path(name), BUNDLED_CORPORA / name)
+    return [path for path in places if os.path.isfile(path)]
