@@ -17,6 +17,7 @@ Importing this package never imports TensorFlow.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def train(
 
     job = prepare(
         str(corpus),
-        settings,
+        {k: os.fspath(v) if isinstance(v, os.PathLike) else v for k, v in settings.items()},
         out=None if out is None else Path(out),
         resume=resume,
         overwrite=overwrite,

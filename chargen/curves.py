@@ -127,7 +127,7 @@ def sketch(curves: Sequence[Curve], by: str, *, width: int, height: int) -> list
     told = [np.array(curve.told) for curve in curves]
     every = np.concatenate(told)  # (points, 2)
     (left, low), (right, high) = every.min(axis=0), every.max(axis=0)
-    columns = np.linspace(left, right, width)
+    columns = np.linspace(left, right if right > left else left + 1, width)
     plane = [[" "] * width for _ in range(height)]
     for i, points in enumerate(told):
         values = np.interp(columns, *points.T)

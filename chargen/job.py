@@ -59,7 +59,7 @@ from chargen.resolve import (
 from chargen.run import RUN_FILE, Run, is_step, read_step
 from chargen.tensorboard import TensorBoard
 from chargen.tensors import Arrays
-from chargen.text import Text, read_text
+from chargen.text import read_text
 
 if TYPE_CHECKING:
     from chargen.runtime import Runtime
@@ -129,8 +129,14 @@ class Job:
         """
         started = time.perf_counter() if started is None else started
         board = None
+
+        def tell(text: str) -> None:
+            for listener in listeners:
+                listener(Note(text))
+
         try:
-            board = TensorBoard(self.run.folder) if tensorboard else None
+            if tensorboard:
+                board = TensorBoard(self.run.folder, tell)
             return self._train(listeners, stop, started, board)
         finally:
             if board is not None:
@@ -208,6 +214,8 @@ class Job:
             initial=self.initial,
         )
         if self.checkpoint is not None and trainer.nothing_left():
+            if self._back is None:
+                self._describe(finished=True)  # a crash may have come before that
             return False
         if self._back is not None:  # nothing can be refused any more
             self.run.go_back(self._back)
@@ -345,6 +353,8 @@ def prepare(
             damaged, or another process is training the run.
     """
     given = dict(given or {})
+    if out is not None and not out.name:  # `.`: its name and its parent are wanted below
+        out = Path(os.path.abspath(out))
     path = find_corpus(corpus_name)
     if resume and overwrite:
         raise SettingsError("--resume goes on with a run and --overwrite replaces it")
@@ -360,16 +370,9 @@ def prepare(
     text = read_text(path, encoding=given.get("encoding", base.get("encoding")))
     if "encoding" in given:
         given["encoding"] = text.encoding
-    files: dict[str, str] = {}
-    held_out: dict[str, float | Text | None] = {}
-    for part in ("validation", "test"):
-        held, name = read_held_out(part, given, base, before, path)
-        held_out[part] = held
-        if name is not None and isinstance(held, Text):
-            files[part] = name
-            if part in given:
-                given[part] = held.name
-    texts = [text, *(held for held in held_out.values() if isinstance(held, Text))]
+    held_out = read_held_out(given, base, path, text)
+    given |= {part: held.name for part, held in held_out.texts.items() if part in given}
+    texts = [text, *held_out.texts.values()]
     if old:
         check_unchanged(old, before, given, texts)
     if any(name in given for name in LENGTHS):
@@ -401,14 +404,12 @@ def prepare(
         known = "" if drop_unused else "".join(trained.vocabulary.characters)
         vocabulary = vocabulary_of(texts, known)
         notes.append(f"starting from {printable(str(find_checkpoint(init_from)))}")
-    corpus = split(text, held_out["validation"], vocabulary, test=held_out["test"])
+    corpus = split(text, held_out.validation, vocabulary, test=held_out.test)
     if old is None:
         settings, note = recommended(settings, {**given, **fixed}, len(corpus.train))
         notes.append(note)
     batches = cut_windows(corpus.train, settings)
-    resolved = resolve(
-        settings, text, **held_out, corpus=corpus, batches=batches, notes=notes
-    )
+    resolved = resolve(settings, text, held_out, corpus, batches, notes)
     check_size(resolved, len(corpus.vocabulary))
     initial = grow(trained, corpus, seed=settings.seed) if trained else None
     latest = old.latest_step() if old else None
@@ -427,7 +428,7 @@ def prepare(
         notes.append(f"{earlier} is taken: --resume goes on with the newest run instead")
     return Job(
         corpus_name=corpus_name,
-        files=files,
+        files=held_out.files,
         settings=resolved,
         given=given,
         corpus=corpus,
@@ -470,7 +471,8 @@ def _take_up(
             "are of different models"
         )
     notes.append(f"going on from step {checkpoint.step:,} of {printable(str(run.folder))}")
-    newer = [s.name for s in run.steps() if back is not None and s.name > back.name]
+    order = [step.name for step in run.steps()]
+    newer = order[order.index(back.name) + 1 :] if back and back.name in order else []
     if newer:
         notes.append(f"{', '.join(newer)} will be removed")
     return checkpoint

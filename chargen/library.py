@@ -6,8 +6,8 @@ Imports layers 0–1, `checkpoint` and `run`. An existing path always wins over 
 from __future__ import annotations
 
 import datetime
-import difflib
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterable
@@ -78,6 +78,8 @@ def find_corpus(name: str) -> Path:
 def _near(name: str, names: Iterable[str]) -> str:
     """Suggest the name that was meant, if one is like it."""
     folded = {known.casefold(): known for known in names}
+    import difflib  # slow, and only errors need it
+
     near = difflib.get_close_matches(name.casefold(), folded, 1)
     return f". Did you mean {printable(folded[near[0]])}?" if near else "."
 
@@ -129,11 +131,20 @@ def newer_run(folder: Path) -> Path | None:
     None where `folder` is no such first run, or there is none.
     """
     found = []
-    for run in runs_in([folder.parent]):
-        number = run.folder.name.removeprefix(f"{folder.name}-")
-        if run.has("latest") and number.isdecimal():
-            found.append((int(number), run.folder))
-    return max(found)[1] if found and Run(folder).exists() else None
+    for path in _folders(folder.parent):
+        match = re.fullmatch(rf"{re.escape(folder.name)}-([0-9]{{1,9}})", path.name)
+        if match and Run(path).has("latest") and _corpus_name(path) == _corpus_name(folder):
+            found.append((int(match[1]), path))
+    return max(found)[1] if found and _corpus_name(folder) else None
+
+
+def _corpus_name(folder: Path) -> str | None:
+    """Return the name of the text that a run learned from, if it can be told."""
+    try:
+        sources = Run(folder).description().get("corpus")
+    except CheckpointError:
+        return None
+    return str(sources[0].get("name")) if sources else None
 
 
 def hidden(folder: Path) -> bool:
@@ -158,15 +169,14 @@ def open_checkpoint(name: str) -> Checkpoint:
         CheckpointError: there is none, or it is damaged.
     """
     path = find_checkpoint(name)
-    pointer = path.name in POINTERS and Run(path.parent).exists()
-    if pointer or (path.name in POINTERS and os.path.isfile(path)):
+    if path.name in POINTERS and (Run(path.parent).exists() or os.path.isfile(path)):
         return Run(path.parent).read(path.name)
     if is_step(path):
         return read(path)
-    if Run(path).has("best") or (Run(path).exists() and not set_aside(path)):
+    aside = set_aside(path)
+    if Run(path).has("best") or (Run(path).exists() and aside is None):
         return Run(path).read()
     shown = printable(str(path))
-    aside = set_aside(path)
     if aside is not None:
         raise CheckpointError(
             f"{shown} holds no checkpoint yet: the run that is being replaced is in "
@@ -185,10 +195,8 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
 
     Where `out` is a step directory, it is the run that holds it.
     """
-    if out is not None and is_step(out):
-        out = Path(os.path.abspath(out)) if out == Path() else out
-        if Run(out.parent).exists():
-            return Run(out.parent)
+    if out is not None and is_step(out) and Run(out.parent).exists():
+        return Run(out.parent)
     if out is not None:
         aside = set_aside(out)
         if aside is not None:
@@ -246,7 +254,7 @@ def take_folder(
                 return Run(folder), None, True
     shown = printable(str(out))
     try:
-        if os.path.islink(out) or not out.name:  # the folder itself is what is replaced
+        if os.path.islink(out):  # the folder itself is what is replaced
             out = out.resolve()
             shown = printable(str(out))
         replaced = set_aside(out)

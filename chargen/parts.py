@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,9 +90,8 @@ def _find(
     name = str(source["name"])
     shown = printable(name)
     for path in files or _places(name):
-        text = read_text(path, encoding=encoding)
-        if text.sha256 == source["sha256"]:
-            return text
+        if _sha256(path) == source["sha256"]:
+            return read_text(path, encoding=encoding)
     if files:
         given = ", ".join(printable(str(path)) for path in files)
         raise SettingsError(
@@ -102,6 +102,14 @@ def _find(
         f"the model was trained on {shown}, which is not here or has changed since: name "
         "the file, as in chargen eval CHECKPOINT FILE"
     )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise TextError(f"cannot read {printable(str(path))}: {reason}") from error
 
 
 def _places(name: str) -> list[Path]:

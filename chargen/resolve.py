@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,35 +62,69 @@ def check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
             )
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """What a training holds out.
+
+    Attributes:
+        validation, test: a share of the text, a text of its own, or None: not asked for.
+        files: "validation" and "test", where they are files → those as asked for.
+    """
+
+    validation: float | Text | None
+    test: float | Text | None
+    files: Mapping[str, str]
+
+    @property
+    def texts(self) -> dict[str, Text]:
+        """The texts of their own by part, validation before test."""
+        parts = {"validation": self.validation, "test": self.test}
+        return {part: held for part, held in parts.items() if isinstance(held, Text)}
+
+
 def read_held_out(
-    part: str,
     given: Mapping[str, Any],
     base: Mapping[str, Any],
-    before: Mapping[str, Any],
     corpus: Path,
-) -> tuple[float | Text | None, str | None]:
-    """Return a part that is held out, and its file's name as asked for, if it is a file.
+    text: Text,
+) -> HeldOut:
+    """Read what is held out.
 
     Args:
-        part: "validation" or "test".
         given, base: settings that were asked for, and those of the run that is resumed.
-        before: the description of that run.
         corpus: the file that is trained on.
+        text: what it holds.
+
+    Raises:
+        TextError: a file cannot be found or read, or is in another encoding.
     """
-    value = given.get(part, base.get(part))
-    if not isinstance(value, str):
-        return value, None
-    encoding = given.get("encoding", base.get("encoding"))
-    if part in given:
-        return read_text(Path(value), encoding=encoding), value
-    # A run keeps the file's name only: look beside us and beside the corpus.
-    if Path(value).name != value:
+    parts: dict[str, float | Text | None] = {}
+    files: dict[str, str] = {}
+    for part in ("validation", "test"):
+        parts[part] = value = given.get(part, base.get(part))
+        if not isinstance(value, str):
+            continue
+        path = Path(value) if part in given else _beside(value, corpus, part)
+        files[part] = str(path)
+        held = read_text(path, encoding=given.get("encoding", base.get("encoding")))
+        if held.encoding != text.encoding:
+            raise TextError(
+                f"{held.name} is {held.encoding.upper()} and {text.name} is "
+                f"{text.encoding.upper()}: save both in one encoding"
+            )
+        parts[part] = held
+    return HeldOut(parts["validation"], parts["test"], files)
+
+
+def _beside(name: str, corpus: Path, part: str) -> Path:
+    """Return the file of a part of a run, which keeps its name only: here, or beside."""
+    if Path(name).name != name:
         raise SettingsError(f"the run's {RUN_FILE} is damaged: its {part} part is a path")
-    for path in (Path(value), corpus.parent / value):
+    for path in (Path(name), corpus.parent / name):
         if os.path.isfile(path):
-            return read_text(path, encoding=encoding), str(path)
+            return path
     raise TextError(
-        f"the run's {part} part is {printable(value[:200])}, which is neither here nor "
+        f"the run's {part} part is {printable(name[:200])}, which is neither here nor "
         f"beside the corpus: say where it is with --{part}"
     )
 
@@ -158,19 +192,15 @@ def recommended(
 def resolve(
     settings: Settings,
     text: Text,
-    validation: float | Text | None,
-    test: float | Text | None,
+    held_out: HeldOut,
     corpus: Corpus,
     batches: Streams | Shuffled,
     notes: list[str],
 ) -> Settings:
     """Fill in what was not asked for, and say what the text forces."""
-    if isinstance(validation, Text):
-        share: float | str = validation.name
-    elif validation is None:
+    share = _recorded(held_out.validation)
+    if share is None:
         share = len(corpus.validation) and 0.1
-    else:
-        share = validation
     sizes = (("batch_size", batches.batch_size), ("seq_length", batches.seq_length))
     for name, size in sizes:
         if size != getattr(settings, name):
@@ -195,7 +225,7 @@ def resolve(
     settings = replace(
         settings,
         validation=share,
-        test=test.name if isinstance(test, Text) else test,
+        test=_recorded(held_out.test),
         encoding=text.encoding,
         batch_size=batches.batch_size,
         seq_length=batches.seq_length,
@@ -217,6 +247,11 @@ def resolve(
             f"one of this size rarely gains from more than {useful:,} steps"
         )
     return settings
+
+
+def _recorded(held: float | Text | None) -> float | str | None:
+    """Return what a checkpoint says of a part: its share, or the name of its file."""
+    return held.name if isinstance(held, Text) else held
 
 
 def check_size(settings: Settings, characters: int) -> None:

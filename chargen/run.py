@@ -45,6 +45,8 @@ LOG_FILE = "log.jsonl"
 POINTERS = ("best", "latest")
 LOCK_FILE = ".lock"
 TENSORBOARD = "tensorboard"
+EVENTS = "events.out.tfevents."
+"""How the names of TensorBoard's files begin."""
 
 _NO_LOCKS_NOTE = (
     "the file system has no locks: nothing keeps a second process from training this run, "
@@ -334,7 +336,7 @@ class Run:
 
     def is_only_a_run(self) -> bool:
         """Whether the folder is a run's and holds nothing but what a run holds."""
-        own = {RUN_FILE, LOG_FILE, LOCK_FILE, TENSORBOARD, *POINTERS}
+        own = {RUN_FILE, LOG_FILE, LOCK_FILE, *POINTERS}
         return (
             self.exists()
             and "settings" in self.description()
@@ -342,6 +344,7 @@ class Run:
                 path.name in own
                 or path.name.startswith(TEMPORARY)
                 or STEP_NAME.fullmatch(path.name)
+                or (path.name == TENSORBOARD and _only_events(path))
                 for path in self.folder.iterdir()
             )
         )
@@ -468,6 +471,11 @@ class Run:
         except OSError:  # a reader on Windows holds it open: the next rotation retries
             return
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _only_events(folder: Path) -> bool:
+    """Whether a folder holds nothing but what is written for TensorBoard."""
+    return folder.is_dir() and all(p.name.startswith(EVENTS) for p in folder.iterdir())
 
 
 def _log_line(found: Any) -> dict[str, Any] | None:

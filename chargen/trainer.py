@@ -321,11 +321,12 @@ class Trainer:
         if streams is None:
             return
         counters, length = self._counters, streams.inputs.shape[1]
+        first = streams.beginning(EVALUATION_WINDOW)
+        if seconds is not None:
+            self._validation_loss(first, lap="start")  # compiles the function
         if not counters.validation_length:
             counters.validation_length = length
             if seconds is not None:
-                first = streams.beginning(EVALUATION_WINDOW)
-                self._validation_loss(first, lap="start")  # traces the function
                 self._validation_loss(first)
                 each = self._clock.typical("evaluation") or 0.0
                 fitting = int(EVALUATION_SHARE * seconds / max(each, 1e-9))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import edit_manifest, tiny_checkpoint, write_run
@@ -13,7 +15,7 @@ from conftest import edit_manifest, tiny_checkpoint, write_run
 import chargen
 from chargen.cli import cli
 from chargen.corpus import split
-from chargen.errors import ChargenError, CheckpointError, SettingsError, TextError
+from chargen.errors import ChargenError, SettingsError, TextError
 from chargen.job import prepare
 from chargen.library import open_checkpoint
 from chargen.parts import find_part
@@ -210,7 +212,11 @@ def test_a_text_that_has_changed_is_another():
     [
         lambda m: m["training"].update(validation=True),
         lambda m: m["training"].update(validation=7),
-        lambda m: m["training"].update(validation="../../secret"),
+        lambda m: m["training"].update(validation="../secret"),
+        lambda m: (
+            m["training"].update(validation="../secret"),
+            m["corpus"].append({**m["corpus"][0], "name": "../secret"}),
+        ),
         lambda m: m.update(corpus=[]),
         lambda m: m["corpus"][0].update(name="../story.txt"),
         lambda m: m["text"].update(encoding="zlib"),
@@ -218,6 +224,8 @@ def test_a_text_that_has_changed_is_another():
 )
 def test_a_strangers_checkpoint_leads_to_no_other_file(change):
     step = trained().run.step_folder()
+    shutil.copy("story.txt", "../secret")  # what is asked for is there, with its hash
+    shutil.copy("story.txt", "../story.txt")
     edit_manifest(step, change)
     with pytest.raises(ChargenError):
         find_part(open_checkpoint("story"), "validation")
@@ -243,5 +251,45 @@ def test_a_resumed_run_keeps_its_test_part():
     )
     with pytest.raises(SettingsError, match=r"--test 0\.3 differs"):
         prepare("story.txt", {"test": 0.3}, resume=True)
-    with pytest.raises(CheckpointError):  # the tiny checkpoint's model is another
-        prepare("story.txt", {}, resume=True)
+    for step in job.run.steps():
+        shutil.rmtree(step)
+    for pointer in ("best", "latest"):
+        Path(f"checkpoints/story/{pointer}").unlink()
+    again = prepare("story.txt", {}, resume=True)
+    assert len(again.corpus.test) == len(job.corpus.test) == 920
+
+
+def test_a_text_of_the_same_name_here_does_not_hide_the_one_that_ships():
+    Path("harbour-plays.txt").write_bytes(b"\xff\xfe\xff")
+    (scored,) = evaluated("harbour-plays")
+    assert scored["text"] == "validation part of harbour-plays.txt"
+
+
+def test_parts_in_two_encodings_are_refused_before_training():
+    Path("held.txt").write_text(STORY, encoding="utf-16")
+    with pytest.raises(TextError, match=r"held\.txt is UTF-16 and story\.txt is UTF-8"):
+        prepare("story.txt", {"validation": "held.txt", "steps": 1})
+
+
+def test_an_infinite_perplexity_is_null():
+    def huge(name, array):
+        return array + np.float32(1e30) * (np.arange(len(array)) == 2)
+
+    found = tiny_checkpoint(characters="\n ab")
+    weights = dict(found.weights)
+    weights["dense.bias"] = huge("dense.bias", weights["dense.bias"])
+    run = write_run(Path("checkpoints/tiny"), 1, characters="\n ab", weights=weights)
+    assert run.read().weights["dense.bias"][2] > 1e29
+    Path("b.txt").write_text("bbbb", encoding="utf-8")
+    done = CliRunner().invoke(cli, ["eval", "tiny", "b.txt", "--json"])
+    (scored,) = json.loads(done.stdout, parse_constant=pytest.fail)["texts"]
+    assert scored["carried"]["perplexity"] is None
+
+
+@pytest.mark.parametrize("more", [[], ["--part", "validation", "story.txt"]])
+def test_an_encoding_that_would_be_ignored_is_refused(more):
+    trained()
+    words = ["eval", "story", "--encoding", "latin-1", *more]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert "--encoding is of FILES" in done.output

@@ -121,9 +121,10 @@ def test_a_variable_counts_as_given():
     )
     assert "--units 24" in output and "--units 24" not in plain
     assert "--units" not in output.split("chosen for")[1].split(";")[0]
-    short = {"CHARGEN_TRAIN_FOR": "5m"}
-    output = invoke("train", "text.txt", "--steps", "5", code=2, **short)
-    assert "give one of --for, --epochs and --steps" in output
+    both = {"CHARGEN_TRAIN_FOR": "5m", "CHARGEN_TRAIN_EPOCHS": "2"}
+    dry = ("train", "text.txt", "--dry-run")
+    assert "--steps 5" in invoke(*dry, "--steps", "5", code=0, **both)
+    assert "give one of" in invoke(*dry, code=2, **both)
 
 
 def test_a_variable_of_no_use_is_named():
@@ -160,6 +161,7 @@ def test_a_destructive_option_is_not_read_from_the_environment():
         CHARGEN_TRAIN_OVERWRITE="1",
     )
     assert "holds a run already" in output
+    assert "CHARGEN_TRAIN_OVERWRITE is set, and is not read" in output
 
 
 def test_help_says_so_and_json_is_where_a_script_reads():

@@ -149,6 +149,19 @@ def test_resuming_from_within_a_step(monkeypatch):
     monkeypatch.chdir("mine/step-00000001")
     job = prepare("../../story.txt", {}, resume=True, out=Path("."))
     assert job.checkpoint.step == 1
+    assert not any("will be removed" in note for note in job.notes)
+    job.run.go_back(job._back)
+    assert job.run.read("latest").step == 1
+
+
+def test_what_is_newer_is_told_in_the_order_of_the_steps():
+    job = started(prepare("story.txt", {"steps": 9}, out=Path("mine")))
+    for _ in range(11):
+        publish(job, step=1)
+    job.run.publish(job.run.read(), best=True, keep=99)
+    names = [step.name for step in job.run.steps()]
+    again = prepare("story.txt", {}, resume=True, out=Path("mine") / names[-2])
+    assert f"{names[-1]} will be removed" in again.notes
 
 
 @pytest.mark.parametrize("what", ["a file of the user's", "another run.json"])

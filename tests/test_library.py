@@ -237,8 +237,10 @@ def test_a_name_that_is_nearly_right_is_suggested(places: dict[str, Path]) -> No
 
 def test_a_newer_run_of_the_same_text(places: dict[str, Path]) -> None:
     folder = places["checkpoints"]
-    for name in ("novel", "novel-2", "novel-10", "novel-x", "novella-3"):
-        write_run(folder / name, 1)
+    corpora = {"novel": "novel.txt", "novel-2": "novel.txt", "novel-10": "novel.txt"}
+    others = dict.fromkeys(("novel-x", "novella-3", "1984", "poem"), "novel.txt")
+    for name, corpus in {**corpora, **others, "novel-11": "x.txt", "poem-2": "x"}.items():
+        write_run(folder / name, 1).describe({"corpus": [{"name": corpus}]})
     assert newer_run(folder / "novel") == folder / "novel-10"
-    for name in ("novel-2", "novel-x", "novella", "novel/latest"):
+    for name in ("novel-2", "novel-x", "novella", "novel/latest", "poem", "1984"):
         assert newer_run(folder / name) is None

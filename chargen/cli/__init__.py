@@ -128,7 +128,7 @@ class Commands(click.Group):
             if error.errno == errno.EPIPE:  # the reader has what it wanted
                 raise
             where = printable(str(error.filename or "the output"))
-            raise click.ClickException(f"{where}: {error.strerror}") from error
+            raise click.ClickException(f"{where}: {error.strerror or error}") from error
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)

@@ -8,12 +8,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from chargen.cli.habits import find, plain
 from chargen.errors import printable
 
 DASHES = "–—―"  # what word processors make of hyphens
 
-# Options that can remove something are given by hand, or not at all.
+# Options that remove or change a run that is there are given by hand, or not at all.
 NOT_FROM_ENVIRONMENT = ("overwrite", "resume")
 
 
@@ -86,11 +85,15 @@ class Command(click.Command):
         known = {parameter.envvar for parameter in self.params}
         for variable in sorted(os.environ):
             if variable.startswith(prefix) and variable not in known:
-                shown = printable(variable)
-                click.echo(f"note: {shown} is set, and no option of that name", err=True)
+                why = "no option of that name"
+                if variable.removeprefix(prefix).lower() in NOT_FROM_ENVIRONMENT:
+                    why = "is not read from the environment"
+                click.echo(f"note: {printable(variable)} is set, and {why}", err=True)
 
     def _answer(self, option: str) -> str | None:
         """What to say of an unknown option, if more can be said than that."""
+        from chargen.cli.habits import find, plain  # only errors need it
+
         shown = option.split("=")[0]
         ours = f"--{plain(option)}"
         if any(ours in parameter.opts for parameter in self.params):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,10 @@ def evaluate_command(
     chargen eval novel letters.txt diary.txt
     chargen eval novel novel.txt --part test --json
     """
+    if encoding is not None and (part is not None or not files):
+        raise click.UsageError(
+            "--encoding is of FILES: the text that CHECKPOINT was trained on has its own"
+        )
     with advice(lambda step: f"eval {step}"):
         found = open_checkpoint(checkpoint)
     if files and part is None:
@@ -71,7 +76,8 @@ def evaluate_command(
     if as_json:
         about = {"checkpoint": str(find_checkpoint(checkpoint)), "step": found.step}
         texts_as_json = [_as_json(*result) for result in zip(parts, results, strict=True)]
-        click.echo(json.dumps({**about, "texts": texts_as_json}, indent=2))
+        shown_as_json = {**about, "texts": texts_as_json}
+        click.echo(json.dumps(shown_as_json, indent=2, allow_nan=False))
         return
     for each, result in zip(parts, results, strict=True):
         for line in _lines(each, *result):
@@ -114,6 +120,12 @@ def _lines(part: Part, carried: Evaluation, cold: Evaluation) -> Iterator[str]:
         yield f"  {name:<20}{getattr(carried, value):>12.4f}{getattr(cold, value):>12.4f}"
 
 
+def _values(scored: Evaluation) -> dict[str, float | None]:
+    """Return the values of `ROWS`; JSON has no infinity."""
+    found = {value: getattr(scored, value) for _, value in ROWS}
+    return {name: x if math.isfinite(x) else None for name, x in found.items()}
+
+
 def _as_json(part: Part, scored: tuple[Evaluation, Evaluation]) -> dict[str, Any]:
     carried, cold = scored
     return {
@@ -121,9 +133,6 @@ def _as_json(part: Part, scored: tuple[Evaluation, Evaluation]) -> dict[str, Any
         "characters": carried.characters,
         "utf8_bytes": carried.utf8_bytes,
         "unknown": carried.unknown,
-        "carried": {value: getattr(carried, value) for _, value in ROWS},
-        "cold": {
-            "every": COLD_EVERY,
-            **{value: getattr(cold, value) for _, value in ROWS},
-        },
+        "carried": _values(carried),
+        "cold": {"every": COLD_EVERY, **_values(cold)},
     }

@@ -185,7 +185,7 @@ HABITS = (
             "eval-iters": ("", "the validation part is scored whole", (NANOGPT,)),
             "log-interval": ("", "the log has a line for each percent", (NANOGPT,)),
             "logging-steps": ("", "the log has a line for each percent", (HUGGING_FACE,)),
-            "print-every": ("", "it prints every ten seconds", (CHAR_RNN,)),
+            "print-every": ("", "progress is always shown", (CHAR_RNN,)),
             "compile": ("", "it always compiles; --stock does not", (NANOGPT,)),
             "wandb-log": ("--tensorboard", "", (NANOGPT,)),
             "report-to": ("--tensorboard", "", (HUGGING_FACE,)),

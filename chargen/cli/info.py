@@ -73,6 +73,8 @@ def facts(found: Checkpoint) -> dict[str, Any]:
 
 def differences(names: list[str], read: list[Checkpoint]) -> Iterator[str]:
     """Describe several checkpoints side by side: the rows in which they differ."""
+    from rich.cells import cell_len  # a Chinese character is two columns wide
+
     columns = [dict(_cells(found)) for found in read]
     rows = [("", [_cell(name) for name in names])]
     for what in dict.fromkeys(name for column in columns for name in column):
@@ -83,9 +85,10 @@ def differences(names: list[str], read: list[Checkpoint]) -> Iterator[str]:
         yield "nothing differs"
         return
     first = max(len(what) for what, _ in rows)
-    widths = [max(len(values[i]) for _, values in rows) for i in range(len(read))]
+    widths = [max(cell_len(values[i]) for _, values in rows) for i in range(len(read))]
     for what, values in rows:
-        cells = (f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
+        pairs = zip(values, widths, strict=True)
+        cells = (" " * (width - cell_len(value)) + value for value, width in pairs)
         yield f"{what:<{first}}  " + "  ".join(cells)
 
 

@@ -71,8 +71,9 @@ def summary(run: Run, *, bare: bool) -> dict[str, Any]:
         about["finished"] = description.get("finished") is True
         if not run.has("latest") and not run.steps():
             return {**about, "steps": 0, "train": None, "validation": None}
-        about["steps"] = run.latest_step()
         best = read_manifest(run.step_folder("best"))
+        # A crash may have moved `best` and not `latest` yet.
+        about["steps"] = run.latest_step() if run.has("latest") else best.step
     except CheckpointError as error:
         return {**about, "error": str(error)}
     return {**about, "train": best.train_loss, "validation": best.validation_loss}

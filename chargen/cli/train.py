@@ -240,6 +240,13 @@ def train(
         for name, value in settings.items()
         if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
     }
+    typed = {
+        name
+        for name in LENGTHS
+        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
+    }
+    if typed:  # a length on the command line comes before one in the environment
+        given = {k: v for k, v in given.items() if k not in LENGTHS or k in typed}
     if sum(name in given for name in LENGTHS) > 1:
         raise click.UsageError("give one of --for, --epochs and --steps")
     options: dict[str, Any] = {
