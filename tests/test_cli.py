@@ -296,6 +296,12 @@ def test_closed_streams_are_no_trouble(closed):
     assert done.stdout.startswith(b"" if "1>" in closed else text)
 
 
+def test_no_summary_is_cut_off():
+    listed = CliRunner().invoke(cli, ["--help"]).stdout.split("Commands:\n")[1]
+    assert len(listed.splitlines()) == len(COMMANDS)
+    assert "..." not in listed
+
+
 def test_version():
     assert chargen.__version__ in CliRunner().invoke(cli, ["--version"]).stdout
 

@@ -29,7 +29,7 @@ ROWS = (
 )
 
 
-@click.command("eval", cls=Command)
+@click.command("eval", cls=Command, short_help="Score how well a model predicts a text.")
 @click.argument("checkpoint")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(

@@ -20,7 +20,7 @@ CELL = 40
 CELL_NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Describe checkpoints, or compare them.")
 @click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, a list with all of it.")
 def info(checkpoints: tuple[str, ...], as_json: bool) -> None:

@@ -14,7 +14,7 @@ from chargen.library import find_checkpoint
 from chargen.run import Run
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Draw learning curves.")
 @click.argument("runs", nargs=-1, required=True)
 @click.option(
     "--out",

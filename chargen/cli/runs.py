@@ -17,7 +17,7 @@ from chargen.run import Run
 COLUMNS = ("name", "corpus", "created", "loss", "steps", "finished")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="List the runs that there are.")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR]...")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, a list of runs.")
 def runs(folders: tuple[Path, ...], as_json: bool) -> None:

@@ -35,7 +35,11 @@ class Seed(Whole):
         return int(super().convert(value, param, ctx))
 
 
-@click.command(cls=Command, extra="A text to continue goes to --seed-text.")
+@click.command(
+    cls=Command,
+    short_help="Write text as a trained model does.",
+    extra="A text to continue goes to --seed-text.",
+)
 @click.argument("checkpoint")
 @click.option(
     "--seed-text",

@@ -110,7 +110,7 @@ SHARE = Number(min=0, max=1, max_open=True)
 COUNT = Whole(min=1)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Train a model on a text, or go on with a run.")
 @click.argument("corpus")
 @setting(
     "seconds",

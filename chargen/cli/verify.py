@@ -15,7 +15,7 @@ from chargen.library import find_checkpoint
 from chargen.run import LOG_FILE, POINTERS, RUN_FILE, Run, is_step, read_step
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Read all checkpoints of runs again.")
 @click.argument("runs", nargs=-1, required=True)
 @click.pass_context
 def verify(ctx: click.Context, /, runs: tuple[str, ...]) -> None:
