@@ -5,7 +5,9 @@ Imports layers 0–1, `checkpoint` and `run`. An existing path always wins over 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import itertools
 import os
 import re
 import shlex
@@ -234,57 +236,65 @@ def take_folder(
     """Return the run, where the run that it replaces was put, and whether it is new."""
     if old is not None:
         return old, None, False
+    if out is None and overwrite:
+        raise SettingsError("--overwrite needs --out, the run that it replaces")
     if out is None:
-        if overwrite:
-            raise SettingsError("--overwrite needs --out, the run that it replaces")
-        count = 1
-        try:
-            RUNS.mkdir(parents=True, exist_ok=True)
-        except OSError as error:  # a link to nowhere, say
-            raise _no_folder(RUNS, error) from error
-        while True:
-            folder = RUNS / (corpus.stem if count == 1 else f"{corpus.stem}-{count}")
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                count += 1
-            except OSError as error:
-                raise _no_folder(folder, error) from error
-            else:
-                return Run(folder), None, True
-    shown = printable(str(out))
+        return _first_free(corpus.stem), None, True
     try:
         if os.path.islink(out):  # the folder itself is what is replaced
             out = out.resolve()
-            shown = printable(str(out))
-        replaced = set_aside(out)
-        if replaced is not None:
-            if not overwrite:
-                raise _cut_short(out, replaced)
-            if out.exists():
-                _require_replaceable(Run(out))
-                shutil.rmtree(out)
-        elif Run(out).exists():
-            if not overwrite:
-                raise SettingsError(
-                    f"{shown} holds a run already: go on with it with --resume, or "
-                    "replace it with --overwrite"
-                )
-            _require_replaceable(Run(out))
-            stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-            replaced = out.with_name(f"{out.name}{REPLACED}{stamp}")
-            os.rename(out, replaced)
-        elif out.exists() and (not out.is_dir() or not Run(out).is_nothing()):
-            lost = Run(out).steps() if out.is_dir() else []
-            what = "has checkpoints, but its run.json is missing" if lost else "is no run"
-            raise SettingsError(
-                f"{shown} is there and {what}: chargen does not write into it. "
-                "Choose another --out"
-            )
+        replaced = _make_room(out, overwrite)
         out.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
         raise _no_folder(out, error) from error
     return Run(out), replaced, True
+
+
+def _first_free(name: str) -> Run:
+    """Make the folder of a new run: checkpoints/name, or name-2, name-3 …"""
+    folder = RUNS
+    try:
+        RUNS.mkdir(parents=True, exist_ok=True)
+        for count in itertools.count(1):
+            folder = RUNS / (name if count == 1 else f"{name}-{count}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                break
+    except OSError as error:  # a link to nowhere, say
+        raise _no_folder(folder, error) from error
+    return Run(folder)
+
+
+def _make_room(out: Path, overwrite: bool) -> Path | None:
+    """Put a run that is to be replaced aside; return where it is now, if there was one."""
+    shown = printable(str(out))
+    aside = set_aside(out)
+    if aside is not None:  # by a training that was cut short
+        if not overwrite:
+            raise _cut_short(out, aside)
+        if out.exists():
+            _require_replaceable(Run(out))
+            shutil.rmtree(out)
+        return aside
+    if Run(out).exists():
+        if not overwrite:
+            raise SettingsError(
+                f"{shown} holds a run already: go on with it with --resume, or replace it "
+                "with --overwrite"
+            )
+        _require_replaceable(Run(out))
+        stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+        aside = out.with_name(f"{out.name}{REPLACED}{stamp}")
+        os.rename(out, aside)
+        return aside
+    if out.exists() and not (out.is_dir() and Run(out).is_nothing()):
+        lost = Run(out).steps() if out.is_dir() else []
+        what = "has checkpoints, but its run.json is missing" if lost else "is no run"
+        raise SettingsError(
+            f"{shown} is there and {what}: chargen does not write into it. Choose another "
+            "--out"
+        )
+    return None
 
 
 def _require_replaceable(run: Run) -> None:
