@@ -437,11 +437,17 @@ class Trainer:
             ) from error
 
     def _extend(self, resume: Checkpoint) -> None:
-        """Begin a new schedule where a finished run is given another length."""
-        now = self._settings
-        longer = any(resume.training.get(x) != getattr(now, x) for x in LENGTHS)
-        if longer and self._counters.share >= FINISHED and not self._over():
-            self._counters.schedule_step = self._counters.step
+        """Begin anew what ended a run that is given another length.
+
+        Patience is counted from here, and a finished run gets a new schedule.
+        """
+        now, counters = self._settings, self._counters
+        if all(resume.training.get(x) == getattr(now, x) for x in LENGTHS):
+            return
+        if now.patience is not None and counters.stale >= now.patience:
+            counters.stale = 0
+        if counters.share >= FINISHED and not self._over():
+            counters.schedule_step = counters.step
 
     def _roll_back(self) -> None:
         failed, rollbacks = self._counters.step + 1, self._counters.rollbacks + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shlex
 import shutil
@@ -262,6 +263,28 @@ def test_verify_says_what_is_damaged(spoil, said):
     assert found.exit_code == 1
     assert said in found.output
     assert "the newest sound checkpoint is step-0000000" in found.output
+
+
+def test_verify_for_scripts():
+    described(1, 2, 3)
+    damage(Path("mine/step-00000003"))
+    found = invoked("verify", "mine", "mine/step-00000001", "--json")
+    assert found.exit_code == 1
+    run, step = json.loads(found.stdout)
+    assert run["folder"] == "mine" and run["sound"] is False
+    assert run["newest_sound"] == "step-00000002"
+    steps = [f"step-0000000{step}" for step in (1, 2, 3)]
+    names = ["run.json", "log.jsonl", *steps, "best", "latest"]
+    assert [check["what"] for check in run["checks"]] == names
+    damaged = [check for check in run["checks"] if not check["sound"]]
+    assert [check["what"] for check in damaged] == ["step-00000003"]
+    assert "weights.safetensors" in damaged[0]["note"]
+    assert step == {
+        "folder": "mine/step-00000001",
+        "sound": True,
+        "newest_sound": "step-00000001",
+        "checks": [{"what": "mine/step-00000001", "sound": True, "note": ""}],
+    }
 
 
 def test_verify_of_a_run_that_has_come_to_no_checkpoint_is_no_damage():

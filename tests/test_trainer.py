@@ -430,6 +430,16 @@ def test_patience_stops_early():
     assert all(any(flags[i : i + 3]) for i in range(len(flags) - 3))
 
 
+def test_a_run_that_patience_ended_and_that_is_given_more_has_patience_again():
+    settings = {"eval_every": 2, "patience": 3, "learning_rate": 3.0, "clip_norm": 0.0}
+    ended = Training(steps=400, **settings).run()
+    step = ended.last.progress.step
+    assert Training(steps=400, **settings, resume=ended.checkpoint()).trainer.nothing_left()
+    again = Training(steps=800, **settings, resume=ended.checkpoint())
+    assert not again.trainer.nothing_left()
+    assert again.run().last.progress.step >= step + 2 * 3
+
+
 def spoil(training: Training, *, at_step: int, times: int) -> None:
     """Make the update of one step return a loss that is not a number, some times."""
     train, left = training.trainer._update.train, [times]

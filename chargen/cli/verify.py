@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,8 +19,9 @@ from chargen.run import LOG_FILE, POINTERS, RUN_FILE, Run, is_step, read_step
 
 @click.command(cls=Command, short_help="Read all checkpoints of runs again.")
 @click.argument("runs", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, a list with all of it.")
 @click.pass_context
-def verify(ctx: click.Context, /, runs: tuple[str, ...]) -> None:
+def verify(ctx: click.Context, /, runs: tuple[str, ...], as_json: bool) -> None:
     """Read every checkpoint of RUNS, with its hashes, and say what is damaged.
 
     Each is the folder of a run or of one of its steps, or a run's name. Nothing is changed.
@@ -27,62 +30,98 @@ def verify(ctx: click.Context, /, runs: tuple[str, ...]) -> None:
     \b
     chargen verify novel
     chargen verify checkpoints/*/
+    chargen verify novel --json
     """
-    sound = True
-    for name in runs:
-        path = find_checkpoint(name)
-        if is_step(path):
-            sound = _check(str(path), partial(_read, path)) and sound
-        else:
-            sound = _verify(Run(path)) and sound
-    if not sound:
+    reports = [_verify(find_checkpoint(name), silent=as_json) for name in runs]
+    if as_json:
+        click.echo(json.dumps([report.to_dict() for report in reports], indent=2))
+    if not all(report.sound for report in reports):
         ctx.exit(1)
 
 
-def _verify(run: Run) -> bool:
-    """Print what is wrong with a run; return whether nothing is."""
-    steps = run.steps() if run.folder.is_dir() else []
-    if not (steps or run.exists()):
-        raise CheckpointError(f"{printable(str(run.folder))} is no run")
-    click.echo(printable(f"{run.folder}:"))
-    sound = True
-    if run.exists():
-        sound &= _check(f"  {RUN_FILE}", run.description)
-    sound &= _check(f"  {LOG_FILE}", lambda: sum(1 for _ in run.log()))
-    if not steps and not any(run.has(pointer) for pointer in POINTERS):
-        click.echo("  no checkpoint yet")
+class _Report:
+    """What was found in a folder; printed while it is found, for it may take a while."""
+
+    def __init__(self, folder: Path, *, silent: bool) -> None:
+        self.folder = folder
+        self.silent = silent
+        self.checks: list[dict[str, Any]] = []
+        self.newest_sound: str | None = None
+
+    @property
+    def sound(self) -> bool:
+        return all(check["sound"] for check in self.checks)
+
+    def say(self, line: str) -> None:
+        if not self.silent:
+            click.echo(printable(line))
+
+    def check(self, what: str, look: Callable[[], str], *, indent: str = "  ") -> bool:
+        """Note what comes of a look at something; return whether it is sound."""
+        try:
+            found, sound = look(), True
+        except CheckpointError as error:
+            found, sound = str(error), False
+        self.checks.append({"what": what, "sound": sound, "note": found})
+        more = f"{', ' if sound else ': '}{found}" if found else ""
+        self.say(f"{indent}{what}: {'sound' if sound else 'damaged'}{more}")
         return sound
-    newest = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "sound": self.sound,
+            "newest_sound": self.newest_sound,
+            "checks": self.checks,
+        }
+
+
+def _verify(folder: Path, *, silent: bool) -> _Report:
+    """Look at a run, or at one of its steps."""
+    report = _Report(folder, silent=silent)
+    if is_step(folder):
+        if report.check(str(folder), partial(_read, folder), indent=""):
+            report.newest_sound = folder.name
+        return report
+    run = Run(folder)
+    steps = run.steps() if folder.is_dir() else []
+    if not (steps or run.exists()):
+        raise CheckpointError(f"{printable(str(folder))} is no run")
+    report.say(f"{folder}:")
+    if run.exists():
+        report.check(RUN_FILE, partial(_describe, run))
+    report.check(LOG_FILE, partial(_read_log, run))
+    if not steps and not any(run.has(pointer) for pointer in POINTERS):
+        report.say("  no checkpoint yet")
+        return report
     for step in steps:
-        if _check(f"  {step.name}", partial(_read, step)):
-            newest = step.name
-        else:
-            sound = False
+        if report.check(step.name, partial(_read, step)):
+            report.newest_sound = step.name
     for pointer in POINTERS:
-        sound &= _check(f"  {pointer}", partial(_follow, run, pointer))
-    click.echo(f"  the newest sound checkpoint is {newest or 'none'}")
-    return sound
+        report.check(pointer, partial(_follow, run, pointer))
+    report.say(f"  the newest sound checkpoint is {report.newest_sound or 'none'}")
+    return report
+
+
+def _describe(run: Run) -> str:
+    run.description()
+    return ""
+
+
+def _read_log(run: Run) -> str:
+    for _ in run.log():
+        pass
+    return ""
 
 
 def _read(step: Path) -> str:
     resume = RESUME in read_manifest(step).files
     read_step(step, resume=resume)
-    return "" if resume else ", for sampling only"
+    return "" if resume else "for sampling only"
 
 
 def _follow(run: Run, pointer: str) -> str:
     step = run.step_folder(pointer)
     if not is_step(step):
         raise CheckpointError(f"it names {step.name}, which is not there")
-    return f", names {step.name}"
-
-
-def _check(what: str, look: Callable[[], object]) -> bool:
-    """Print what comes of a look at something; return whether it is sound."""
-    try:
-        found = look()
-    except CheckpointError as error:
-        click.echo(printable(f"{what}: damaged: {error}"))
-        return False
-    click.echo(printable(f"{what}: sound{found if isinstance(found, str) else ''}"))
-    return True
+    return f"names {step.name}"
