@@ -222,6 +222,12 @@ def resolve(
         notes.append(
             f"{corpus.unseen:.2%} of the validation characters never occur in training"
         )
+    for part, held in held_out.texts.items():
+        if held.sha256 == text.sha256:
+            notes.append(
+                f"{option(part)} is the text that is learned from: the loss on it will say "
+                "nothing about new text"
+            )
     settings = replace(
         settings,
         validation=share,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -272,6 +273,16 @@ def test_a_short_text_is_trained_on_whole_and_that_is_said():
     assert job.settings.validation == 0
     assert len(job.corpus.train) == 16
     assert any("no validation loss" in note for note in job.notes)
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_holding_out_what_is_learned_from_is_reported(part):
+    shutil.copy("story.txt", "same.txt")
+    Path("other.txt").write_text(Path("story.txt").read_text("utf-8") + "!", "utf-8")
+    said = "is the text that is learned from"
+    for name, count in [("story.txt", 1), ("same.txt", 1), ("other.txt", 0)]:
+        notes = prepare("story.txt", {"steps": 9, part: name}, dry_run=True).notes
+        assert sum(f"--{part} {said}" in note for note in notes) == count
 
 
 def test_unseen_validation_characters_are_reported():
