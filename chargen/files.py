@@ -21,8 +21,8 @@ from chargen.errors import CheckpointError, printable
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 MAX_JSON = 2 * 2**20
-MAX_BRACKETS = 100_000
-"""Bytes of a JSON file, and its lists and objects: parsed, each takes sixty bytes."""
+MAX_STRUCTURE = 50_000
+"""Bytes of a JSON file, and its lists, objects and keys: parsed, each takes up to 300."""
 
 MAX_MESSAGE = 500
 """Characters of what a message says of a file: it may quote the file."""
@@ -40,8 +40,8 @@ def parse_json(data: bytes) -> Any:
     Raises:
         ValueError: it is something else.
     """
-    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
-        raise ValueError(f"it has more than {MAX_BRACKETS:,} lists and objects")
+    if sum(map(data.count, (b"[", b"{", b":"))) > MAX_STRUCTURE:  # in strings, too
+        raise ValueError(f"it has more than {MAX_STRUCTURE:,} lists, objects and keys")
     try:
         found = json.loads(
             data.decode("utf-8"),

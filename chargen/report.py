@@ -28,10 +28,19 @@ def verdict(lines: Iterable[dict[str, Any]]) -> str:
 
     Args:
         lines: of log.jsonl, at least one evaluation with a validation loss among them.
+
+    Raises:
+        ValueError: there is none.
     """
-    found = [line for line in lines if line.get("validation") is not None]
-    best = min(found, key=lambda line: float(line["validation"]))
-    last = found[-1]
+    best = before = last = None  # a long log is not held in memory
+    for line in lines:
+        if line.get("validation") is None:
+            continue
+        before, last = last, line
+        if best is None or line["validation"] < best["validation"]:
+            best = line
+    if best is None or last is None:
+        raise ValueError("no evaluation has a validation loss")
     at = f"step {best['step']:,} ({best['seconds']:.0f} s)"
     if last["step"] < HARDLY:
         return f"hardly trained: {last['step']:,} updates were made; give it more time"
@@ -42,7 +51,7 @@ def verdict(lines: Iterable[dict[str, Any]]) -> str:
             "--learning-rate"
         )
     if best is last:
-        if len(found) > 1 and found[-2]["validation"] - best["validation"] < PROGRESS:
+        if before is not None and before["validation"] - best["validation"] < PROGRESS:
             return "levelling off: the last evaluation was the best, by a little"
         return "still improving at the end: a longer run would do better"
     measured = last["train"] is not None and best["train"] is not None

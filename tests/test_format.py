@@ -373,7 +373,7 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     text = PAGE.read_text(encoding="utf-8")
     for number in (
         files.MAX_JSON,
-        files.MAX_BRACKETS,
+        files.MAX_STRUCTURE,
         chargen_checkpoint.MAX_STATES,
         tensors.MAX_HEADER,
         chargen_checkpoint.MAX_SOURCES,

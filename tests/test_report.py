@@ -82,6 +82,11 @@ def test_of_equal_evaluations_the_first_is_the_best():
     assert verdict(log((2.0, 1.9), (1.9, 1.9))) == "stopped improving at step 1,000 (10 s)"
 
 
+def test_a_log_without_a_validation_loss_has_no_verdict():
+    with pytest.raises(ValueError, match="no evaluation"):
+        verdict([{"kind": "evaluation", "step": 50, "seconds": 1.0, "train": 2.0}])
+
+
 def test_lines_without_a_validation_loss_do_not_count():
     lines = log((2.0, 2.1), (1.9, None), (1.8, 1.9), (1.0, None))
     del lines[3]["validation"]
