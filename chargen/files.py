@@ -43,12 +43,7 @@ def parse_json(data: bytes) -> Any:
     if sum(map(data.count, (b"[", b"{", b":"))) > MAX_STRUCTURE:  # in strings, too
         raise ValueError(f"it has more than {MAX_STRUCTURE:,} lists, objects and keys")
     try:
-        found = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_distinct,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
+        found = _STRICT.decode(data.decode("utf-8"))
         if _SURROGATE.search(data):  # half of one is no character; UTF-8 will not have it
             json.dumps(found, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
@@ -74,6 +69,11 @@ def _finite(digits: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{digits[:20]} is too large a number")
     return number
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_distinct, parse_constant=_refuse_constant, parse_float=_finite
+)
 
 
 def read_json(path: Path, limit: int = MAX_JSON) -> Any:
