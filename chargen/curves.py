@@ -58,7 +58,7 @@ def read_curve(run: Run, name: str, by: str) -> Curve:
         SettingsError: it has no losses yet.
     """
     points: dict[str, list[tuple[float, float]]] = {"train": [], "validation": []}
-    for line in run.log():
+    for line in run.log:
         for kind, found in points.items():
             if line.get(kind) is not None:
                 found.append((float(line[AXES[by]]), float(line[kind])))

@@ -24,6 +24,9 @@ MAX_JSON = 2 * 2**20
 MAX_STRUCTURE = 50_000
 """Bytes of a JSON file, and its lists, objects and keys: parsed, each takes up to 300."""
 
+TEMPORARY = ".tmp-"
+"""How the names begin of what is being written, or removed."""
+
 MAX_MESSAGE = 500
 """Characters of what a message says of a file: it may quote the file."""
 
@@ -152,6 +155,33 @@ def write_file(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put `data` in the place of a file at once: readers see the old or the new."""
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)  # of a dead process that had our number
+        write_file(temporary, data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)  # there after a failure only
+    sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into a CheckpointError.
+
+    Raises:
+        CheckpointError: an OSError was raised; it says that `path` cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write {printable(str(path))}: {error.strerror}"
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

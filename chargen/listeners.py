@@ -55,9 +55,9 @@ class LogWriter:
             self._cut(event.step, event.step)
 
     def _cut(self, step: int, evaluated_step: int) -> None:
-        self._run.cut_log(lambda line: _comes_before(line, step, evaluated_step))
+        self._run.log.cut(lambda line: _comes_before(line, step, evaluated_step))
         if self._board is not None:
-            self._board.begin(self._run.log())
+            self._board.begin(self._run.log)
 
     def _write(
         self, kind: str, event: Stepped | CheckpointDue, extra: dict[str, Any]
@@ -73,7 +73,7 @@ class LogWriter:
             "learning_rate": progress.learning_rate,
             "characters_per_second": round(progress.characters_per_second, 1),
         }
-        self._run.append(line)
+        self._run.log.append(line)
         if self._board is not None:
             self._board.add(line)
 

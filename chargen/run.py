@@ -19,29 +19,26 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chargen.checkpoint import MANIFEST, Checkpoint, read, write
-from chargen.config import is_count, is_number
 from chargen.errors import CheckpointError, DamagedError, printable
 from chargen.files import (
+    TEMPORARY,
     dump_json,
-    opened,
-    parse_json,
     read_file,
     read_json,
-    require_regular,
+    replace_file,
     sync_folder,
-    write_file,
+    writing,
 )
+from chargen.log import LOG_FILE, Log
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 RUN_FILE = "run.json"
-LOG_FILE = "log.jsonl"
 POINTERS = ("best", "latest")
 LOCK_FILE = ".lock"
 TENSORBOARD = "tensorboard"
@@ -54,16 +51,8 @@ _NO_LOCKS_NOTE = (
 )
 
 STEP_NAME = re.compile(r"step-([0-9]{8,18})(?:-([0-9]{1,6}))?", re.ASCII)
-TEMPORARY = ".tmp-"
 MAX_POINTER = 100
-MAX_LOG = 2**24  # bytes
-MAX_LINES = 100_000
-MAX_LINE = 2**12  # bytes of a line of the log that is looked at
 
-AMOUNTS = ("epoch", "seconds", "learning_rate", "characters_per_second")
-"""What every line of the log has, besides its kind, its step and its losses."""
-
-LOG_KEYS = ("kind", "step", "train", "validation", *AMOUNTS)
 TRIED = 3
 """How many checkpoints are tried in search of a sound one: so many are kept by default."""
 
@@ -79,6 +68,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.log = Log(folder / LOG_FILE)
         self._lock: BaseFileLock | None = None
 
     def exists(self) -> bool:
@@ -284,7 +274,7 @@ class Run:
             self.read("best")
         except CheckpointError:
             kept = False
-        with self._writing("latest"):
+        with writing(self.folder / "latest"):
             if not kept:
                 self._point("best", step.name)
             self._point("latest", step.name)
@@ -305,13 +295,13 @@ class Run:
         pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
         steps = self.steps()
         if not pointed and len(steps) == 1 and self.newest_sound(resume=True):
-            with self._writing("latest"):
+            with writing(self.folder / "latest"):
                 for pointer in POINTERS:
                     self._point(pointer, steps[0].name)
         elif "latest" not in pointed and len(steps) > len(pointed):
             missing = f"{printable(str(self.folder / 'latest'))} is missing"
             raise self._damaged(missing, resume=True)
-        with self._writing("latest"):
+        with writing(self.folder / "latest"):
             for path in self.folder.glob(f"{TEMPORARY}*"):
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path, ignore_errors=True)
@@ -351,8 +341,8 @@ class Run:
 
     def describe(self, settings: dict[str, Any]) -> None:
         """Write run.json."""
-        with self._writing(RUN_FILE):
-            self._replace(RUN_FILE, dump_json(settings))
+        with writing(self.folder / RUN_FILE):
+            replace_file(self.folder / RUN_FILE, dump_json(settings))
 
     def description(self) -> dict[str, Any]:
         """Return what run.json holds."""
@@ -368,68 +358,6 @@ class Run:
             )
         return found
 
-    def append(self, line: dict[str, Any]) -> None:
-        """Add a line to log.jsonl."""
-        path = self.folder / LOG_FILE
-        with self._writing(LOG_FILE):
-            if os.path.lexists(path):
-                require_regular(path)
-            with path.open("a+b") as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":  # a line that a crash cut off
-                        file.write(b"\n")
-                file.write(dump_json(line, indent=None))
-
-    def log(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines of log.jsonl; one that is damaged is left out.
-
-        Raises:
-            CheckpointError: it cannot be read, or is too long.
-        """
-        path = self.folder / LOG_FILE
-        if not os.path.lexists(path):
-            return
-        with opened(path) as (file, size):
-            if size > MAX_LOG:
-                raise CheckpointError(
-                    f"{printable(str(path))} has {size:,} bytes, more than the "
-                    f"{MAX_LOG:,} allowed: move it away, and the training can go on"
-                )
-            whole, count = True, 0
-            while count < MAX_LINES and (line := file.readline(MAX_LINE)):
-                count += 1
-                before, whole = whole, line.endswith(b"\n")
-                # Not the rest of a line that is too long, and no other text.
-                if not before or not line.startswith(b'{"kind"'):
-                    continue
-                try:
-                    found = _log_line(parse_json(line))
-                except ValueError:
-                    continue
-                if found:
-                    yield found
-
-    def cut_log(self, keep: Callable[[dict[str, Any]], bool]) -> None:
-        """Rewrite log.jsonl with the lines that `keep` returns true for."""
-        if (self.folder / LOG_FILE).exists():
-            # As bytes: parsed, a long log would take far more memory.
-            kept = b"".join(
-                dump_json(line, indent=None) for line in self.log() if keep(line)
-            )
-            with self._writing(LOG_FILE):
-                self._replace(LOG_FILE, kept)
-
-    @contextlib.contextmanager
-    def _writing(self, name: str) -> Iterator[None]:
-        """Turn what the disk refuses into a CheckpointError."""
-        try:
-            yield
-        except OSError as error:
-            raise CheckpointError(
-                f"cannot write {printable(str(self.folder / name))}: {error.strerror}"
-            ) from error
-
     def _free_name(self, step: int) -> str:
         name = f"step-{step:08}"
         taken = [path.name for path in self.steps() if path.name.startswith(name)]
@@ -443,18 +371,7 @@ class Run:
         return free
 
     def _point(self, pointer: str, name: str) -> None:
-        self._replace(pointer, f"{name}\n".encode("ascii"))
-
-    def _replace(self, name: str, data: bytes) -> None:
-        """Put `data` in the place of a file at once: readers see the old or the new."""
-        temporary = self.folder / f"{TEMPORARY}{name}-{os.getpid()}"
-        try:
-            temporary.unlink(missing_ok=True)  # of a dead process that had our number
-            write_file(temporary, data)
-            os.replace(temporary, self.folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)  # there after a failure only
-        sync_folder(self.folder)
+        replace_file(self.folder / pointer, f"{name}\n".encode("ascii"))
 
     def _rotate(self, keep: int) -> None:
         steps = self.steps()
@@ -476,24 +393,6 @@ class Run:
 def _only_events(folder: Path) -> bool:
     """Whether a folder holds nothing but what is written for TensorBoard."""
     return folder.is_dir() and all(p.name.startswith(EVENTS) for p in folder.iterdir())
-
-
-def _log_line(found: Any) -> dict[str, Any] | None:
-    """Return what a line of a log has, as `listeners.LogWriter` writes it, if it is one."""
-    if not isinstance(found, dict) or found.get("kind") not in ("train", "evaluation"):
-        return None
-    losses = ["train", "validation"]
-    if found["kind"] == "train":
-        losses.pop()
-        found.pop("validation", None)
-    if not is_count(found.get("step")) or not {*losses, *AMOUNTS} <= set(found):
-        return None
-    for name in (*losses, *AMOUNTS):
-        value = found[name]
-        fits = is_number(value) and value >= 0
-        if not (fits or (value is None and name in losses)):
-            return None
-    return {name: value for name, value in found.items() if name in LOG_KEYS}
 
 
 def read_step(step: Path, *, resume: bool = False) -> Checkpoint:

@@ -159,9 +159,9 @@ def logged(name, losses, *, validation=True):
     run = Run(Path("checkpoints") / name)
     for i, loss in enumerate(losses):
         line = {**LINE, "step": 10 * i, "seconds": 2.0 * i, "train": loss + 0.1}
-        run.append({"kind": "train", **line})
+        run.log.append({"kind": "train", **line})
         if validation:
-            run.append({"kind": "evaluation", **line, "validation": loss})
+            run.log.append({"kind": "evaluation", **line, "validation": loss})
 
 
 def test_plot_in_the_terminal():
@@ -264,7 +264,7 @@ def test_a_log_that_is_cut_is_cut_for_tensorboard_too():
     board.close()
     expected = [(0, pytest.approx(3.1)), (10, pytest.approx(2.1)), (11, 1.75)]
     assert scalars("checkpoints/one/tensorboard")["loss/train"] == expected
-    assert [line["step"] for line in run.log()] == [0, 10, 11]
+    assert [line["step"] for line in run.log] == [0, 10, 11]
     assert run.is_only_a_run()
     Path("checkpoints/one/tensorboard/thesis.txt").touch()
     assert not run.is_only_a_run()

@@ -368,7 +368,7 @@ def test_the_example_is_what_chargen_writes(tmp_path: Path) -> None:
 
 
 def test_the_limits_of_the_page_are_those_of_the_code() -> None:
-    from chargen import config, files, run, tensors, vocabulary
+    from chargen import config, files, log, run, tensors, vocabulary
 
     text = PAGE.read_text(encoding="utf-8")
     for number in (
@@ -384,9 +384,9 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         config.MAX_EMBEDDING_SIZE,
         vocabulary.MAX_CHARACTERS,
         run.MAX_POINTER,
-        run.MAX_LINES,
-        run.MAX_LOG,
-        run.MAX_LINE,
+        log.MAX_LINES,
+        log.MAX_LOG,
+        log.MAX_LINE,
     ):
         assert re.search(rf"(?<![\d,]){number:,}(?![\d,])", text), number
     assert run.STEP_NAME.fullmatch("step-00002000-2")

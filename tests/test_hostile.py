@@ -31,8 +31,7 @@ from click.testing import CliRunner
 from conftest import edit_manifest, replace_weights, tiny_checkpoint, write_run
 
 import chargen
-from chargen import files
-from chargen import run as run_module
+from chargen import files, log
 from chargen.checkpoint import MANIFEST, RESUME, WEIGHTS, read
 from chargen.cli import cli
 from chargen.cli.runs import summary
@@ -429,9 +428,9 @@ def test_a_log_that_is_a_link_is_neither_read_nor_written(place: Path):
     linked("log.jsonl")(place / "run")
     run = Run(place / "run")
     for use in (
-        lambda: run.append({"kind": "train"}),
-        lambda: run.cut_log(lambda line: True),
-        lambda: list(run.log()),
+        lambda: run.log.append({"kind": "train"}),
+        lambda: run.log.cut(lambda line: True),
+        lambda: list(run.log),
     ):
         with pytest.raises(CheckpointError, match=r"log\.jsonl is a link"):
             use()
@@ -520,18 +519,18 @@ def test_a_validation_loss_of_no_number_is_left_out_of_the_log(place: Path):
     line = {"kind": "train", "step": 1, "epoch": 0.1, "seconds": 1.0, "train": 2.5}
     amounts = {"learning_rate": 0.01, "characters_per_second": 5.0}
     run = Run(place / "run")
-    run.append({**line, **amounts, "validation": []})
-    run.append({**line, **amounts, "kind": "evaluation", "validation": []})
-    assert list(run.log()) == [{**line, **amounts}]
+    run.log.append({**line, **amounts, "validation": []})
+    run.log.append({**line, **amounts, "kind": "evaluation", "validation": []})
+    assert list(run.log) == [{**line, **amounts}]
 
 
 def test_lines_of_a_log_that_say_nothing_count(place: Path):
     (place / "run" / "log.jsonl").write_bytes(b"\n" * 150_000 + b'{"kind": "train"}')
     looked = []
-    parse = run_module.parse_json
+    parse = log.parse_json
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "parse_json", lambda x: looked.append(x) or parse(x))
-        assert list(Run(place / "run").log()) == []
+        patch.setattr(log, "parse_json", lambda x: looked.append(x) or parse(x))
+        assert list(Run(place / "run").log) == []
     assert looked == []
 
 
@@ -554,7 +553,7 @@ before, slowest, refused = memory("VmRSS"), 0.0, 0
 for look in (
     lambda: open_checkpoint(sys.argv[1]),
     run.description,
-    lambda: sum(1 for _ in run.log()),
+    lambda: sum(1 for _ in run.log),
     lambda: run.read("latest", resume=True),
 ):
     started = time.perf_counter()
@@ -740,7 +739,7 @@ def fuzz(folder: Path, examples: int, seed: int) -> Counter[str]:
     run = write_run(folder / "run", 1)
     describe(run.folder)
     line = {"kind": "train", "step": 1, "epoch": 0.1, "seconds": 1.0, "train": 2.5}
-    run.append({**line, "learning_rate": 0.01, "characters_per_second": 5.0})
+    run.log.append({**line, "learning_rate": 0.01, "characters_per_second": 5.0})
     sound = {name: (run.folder / name).read_bytes() for name in TARGETS}
     outcomes: Counter[str] = Counter()
     for example in range(examples):
@@ -777,7 +776,7 @@ def _outcome(run: Run) -> str:
     for look in (
         lambda: run.read("latest", resume=True),
         run.description,
-        lambda: list(run.log()),
+        lambda: list(run.log),
         lambda: read(run.folder / "step-00000001", resume=True),
         lambda: read_curve(run, "run", "steps"),
     ):

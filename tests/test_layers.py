@@ -45,11 +45,12 @@ LAYERS: dict[str, set[str]] = {
     "vocabulary": BOTTOM,
     "sampling": BOTTOM,
     "tensors": {*BOTTOM, "files"},
+    "log": {*BOTTOM, "files"},
     # 2: ids and weights, in memory and on disk
     "corpus": TEXTS,
     "checkpoint": {*TEXTS, "tensors"},
     # 3: folders, events, and the two sides that never meet
-    "run": FILES,
+    "run": {*FILES, "log"},
     "library": {*FILES, "run"},
     "events": {*BOTTOM, "tensors"},
     "engine": FILES,

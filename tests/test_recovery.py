@@ -21,6 +21,7 @@ from test_run import names, publish, steps, temporaries
 from test_train_cli import SMALL, posix, run, start, typed, wait_for
 
 import chargen
+import chargen.files
 from chargen.checkpoint import RESUME, WEIGHTS
 from chargen.cli import cli
 from chargen.errors import CheckpointError, DamagedError, TrainingError
@@ -422,13 +423,13 @@ def test_a_disk_that_is_full_at_any_file_leaves_the_run_as_it_was():
 def test_a_disk_that_is_full_at_a_pointer_leaves_the_run_as_it_was(monkeypatch):
     made = described(1, 2, 3)
 
-    def full(path, data, write=chargen.run.write_file):
+    def full(path, data, write=chargen.files.write_file):
         if "latest" in path.name:
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(chargen.run, "write_file", full)
+        patch.setattr(chargen.files, "write_file", full)
         with pytest.raises(CheckpointError, match="No space left"):
             publish(made, 5)
     assert (made.read("best").step, made.read("latest").step) == (2, 3)
@@ -503,7 +504,7 @@ def log_without_clock(name):
     clock = ("seconds", "characters_per_second")
     return [
         {key: value for key, value in line.items() if key not in clock}
-        for line in Run(Path(name)).log()
+        for line in Run(Path(name)).log
     ]
 
 

@@ -22,6 +22,7 @@ from conftest import tiny_checkpoint, write_run
 
 import chargen
 import chargen.checkpoint
+import chargen.files
 import chargen.run
 from chargen.checkpoint import MANIFEST, RESUME, WEIGHTS
 from chargen.errors import CheckpointError, DamagedError
@@ -336,7 +337,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, what: str, at: int) -> list[int]:
         monkeypatch.setattr(os, name, refusing)
     else:
         monkeypatch.setattr(chargen.checkpoint, "write_file", refusing)
-        monkeypatch.setattr(chargen.run, "write_file", refusing)
+        monkeypatch.setattr(chargen.files, "write_file", refusing)
     return calls
 
 
@@ -453,60 +454,60 @@ def log_line(step: int, **more: Any) -> dict[str, Any]:
 def test_a_line_with_a_wrong_value_is_left_out(tmp_path: Path, damaged: dict) -> None:
     run = Run(tmp_path)
     for line in (log_line(1), {**log_line(2), **damaged}, log_line(3)):
-        run.append(line)
-    assert [line["step"] for line in run.log()] == [1, 3]
+        run.log.append(line)
+    assert [line["step"] for line in run.log] == [1, 3]
 
 
 def test_a_line_that_is_too_long_is_left_out(tmp_path: Path) -> None:
     run = Run(tmp_path)
     for line in (log_line(1), log_line(2, note="x" * 200_000), log_line(3)):
-        run.append(line)
-    assert [line["step"] for line in run.log()] == [1, 3]
+        run.log.append(line)
+    assert [line["step"] for line in run.log] == [1, 3]
 
 
 def test_a_log_that_is_too_long(tmp_path: Path) -> None:
     with (tmp_path / "log.jsonl").open("wb") as file:
         file.truncate(2**24 + 1)
     with pytest.raises(CheckpointError, match=r"log\.jsonl has 16,777,217 bytes"):
-        list(Run(tmp_path).log())
+        list(Run(tmp_path).log)
 
 
 def test_the_log(tmp_path: Path) -> None:
     run = Run(tmp_path)
-    assert list(run.log()) == []
+    assert list(run.log) == []
     lines = [log_line(i) for i in range(5)]
     for line in lines:
-        run.append({**line, "note": "é\n"})  # of a later version, say
-    assert list(run.log()) == lines
+        run.log.append({**line, "note": "é\n"})  # of a later version, say
+    assert list(run.log) == lines
     text = (tmp_path / "log.jsonl").read_bytes().decode("utf-8")
     assert [{**json.loads(line), "note": 0} for line in text.split("\n")[:-1]] == [
         {**line, "note": 0} for line in lines
     ]
-    run.cut_log(lambda line: line["step"] < 3)
-    assert list(run.log()) == lines[:3]
-    run.append(lines[4])
-    assert list(run.log()) == [*lines[:3], lines[4]]
+    run.log.cut(lambda line: line["step"] < 3)
+    assert list(run.log) == lines[:3]
+    run.log.append(lines[4])
+    assert list(run.log) == [*lines[:3], lines[4]]
     assert temporaries(tmp_path) == []
 
 
 @pytest.mark.parametrize("half", [b"{", b'{"step": 2, "tr', b'{"step": 2}x', b"\xff"])
 def test_a_line_cut_off_by_a_crash_is_left_out(tmp_path: Path, half: bytes) -> None:
     run = Run(tmp_path)
-    run.append(log_line(1))
+    run.log.append(log_line(1))
     with (tmp_path / "log.jsonl").open("ab") as file:
         file.write(half)
-    assert list(run.log()) == [log_line(1)]
-    run.cut_log(lambda line: True)
-    run.append(log_line(3))
-    assert list(run.log()) == [log_line(1), log_line(3)]
+    assert list(run.log) == [log_line(1)]
+    run.log.cut(lambda line: True)
+    run.log.append(log_line(3))
+    assert list(run.log) == [log_line(1), log_line(3)]
 
 
 @pytest.mark.parametrize("before", [b"", b'{"step": 1}\n'])
 def test_a_line_after_a_cut_off_one_is_not_lost(tmp_path: Path, before: bytes) -> None:
     run = Run(tmp_path)
     (tmp_path / "log.jsonl").write_bytes(before + b'{"step": 2, "tr')
-    run.append(log_line(3))
-    assert list(run.log())[-1:] == [log_line(3)]
+    run.log.append(log_line(3))
+    assert list(run.log)[-1:] == [log_line(3)]
 
 
 @pytest.mark.parametrize("data", [b"[]", b"1", b"", b"{", b'{"a": 1, "a": 1}', b"\xff"])
@@ -541,7 +542,7 @@ class Crashes:
             setattr(os, name, self._counted(getattr(os, name)))
         write = self._counted(self._write)
         chargen.checkpoint.write_file = write
-        chargen.run.write_file = write
+        chargen.files.write_file = write
 
     def _here(self) -> None:
         self._count += 1

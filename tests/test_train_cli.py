@@ -108,7 +108,7 @@ def test_train_then_sample_then_repeat():
         "stock": False,
     }
 
-    log = list(Run(Path("checkpoints/minerals")).log())
+    log = list(Run(Path("checkpoints/minerals")).log)
     keys = {"kind", "step", "epoch", "seconds", "train", "learning_rate"}
     assert all(keys <= set(line) for line in log)
     evaluations = [line for line in log if line["kind"] == "evaluation"]
@@ -263,7 +263,7 @@ def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
     assert done.returncode == 0, done.stderr
     assert f"going on from step {step:,}" in done.stderr
     assert open_checkpoint("checkpoints/minerals/latest").step == 600
-    steps = [line["step"] for line in Run(Path("checkpoints/minerals")).log()]
+    steps = [line["step"] for line in Run(Path("checkpoints/minerals")).log]
     assert steps == sorted(steps)
 
     if number == signal.SIGINT:

@@ -351,7 +351,7 @@ def summary(job: Job, program: str) -> Iterator[str]:
         xz = xz_nats(job.corpus) if scored == job.scorable else None
         if xz is not None:
             yield f"(the file compressor xz needs {xz:.4f} nats for the same text)"
-        yield verdict(job.run.log())
+        yield verdict(job.run.log)
     elif best.train_loss is not None:
         yield f"training loss: {describe_loss(best.train_loss)}"
         yield "nothing was held out: it may know the text by heart"

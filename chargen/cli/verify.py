@@ -14,7 +14,8 @@ from chargen.checkpoint import RESUME, read_manifest
 from chargen.cli.command import Command
 from chargen.errors import CheckpointError, printable
 from chargen.library import find_checkpoint
-from chargen.run import LOG_FILE, POINTERS, RUN_FILE, Run, is_step, read_step
+from chargen.log import LOG_FILE
+from chargen.run import POINTERS, RUN_FILE, Run, is_step, read_step
 
 
 @click.command(cls=Command, short_help="Read all checkpoints of runs again.")
@@ -109,7 +110,7 @@ def _describe(run: Run) -> str:
 
 
 def _read_log(run: Run) -> str:
-    for _ in run.log():
+    for _ in run.log:
         pass
     return ""
 
