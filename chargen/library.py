@@ -78,11 +78,11 @@ def find_corpus(name: str) -> Path:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    """Suggest the name that was meant, if one is like it."""
-    folded = {known.casefold(): known for known in names}
+    """Suggest the name that was meant, if one is like it, endings such as .txt aside."""
+    folded = {Path(known).stem.casefold(): known for known in names}
     import difflib  # slow, and only errors need it
 
-    near = difflib.get_close_matches(name.casefold(), folded, 1)
+    near = difflib.get_close_matches(Path(name).stem.casefold(), folded, 1)
     return f". Did you mean {printable(folded[near[0]])}?" if near else "."
 
 

@@ -43,7 +43,8 @@ def verdict(lines: Iterable[dict[str, Any]]) -> str:
         raise ValueError("no evaluation has a validation loss")
     at = f"step {best['step']:,} ({best['seconds']:.0f} s)"
     if last["step"] < HARDLY:
-        return f"hardly trained: {last['step']:,} updates were made; give it more time"
+        updates = "1 update" if last["step"] == 1 else f"{last['step']:,} updates"
+        return f"hardly trained, by {updates}; give it more time"
     if best["step"] == 0 and best is not last:
         return (
             "the training did not help: the best is the model that it started from, and "

@@ -182,11 +182,15 @@ def recommended(
         f"{option(name)} {format_value(name, value)}"
         for name, value in chosen.settings.items()
     ]
+    settings = replace(settings, **chosen.settings)
+    batch = settings.batch_size * settings.seq_length
     note = "nothing is left to choose"
     if options:
-        note = f"chosen for this text and length: {' '.join(options)}"
-    note += f"; about {max(1, round(chosen.passes)):,} passes over the training text"
-    return replace(settings, **chosen.settings), note
+        machine = ", length and machine" if seconds else " and length"
+        note = f"chosen for this text{machine}: {' '.join(options)}"
+    if characters >= batch:  # a batch of less costs no less
+        note += f"; about {max(1, round(chosen.passes)):,} passes over the training text"
+    return settings, note
 
 
 def resolve(

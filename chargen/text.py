@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -131,6 +130,8 @@ def _decoding_failure(
 ) -> str:
     found = f"byte {data[error.start]:#04x} at offset {error.start}"
     message = f"{printable(path.name)} is not {codec.upper()}: {found} ({error.reason})."
+    if codec != "utf-8" and _decodes(data, "utf-8"):
+        return f"{message} It can be read as UTF-8: leave --encoding out."
     suggestion = suggest_encoding(data)
     if suggestion is None:
         return f"{message} Name its encoding with --encoding."
@@ -177,7 +178,7 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 def _usual_western(text: str, i: int) -> bool:
     """Accented letters and typographic signs stand among ASCII letters, in short runs."""
-    if unicodedata.category(text[i]) == "Cc" or _LONG_RUN.search(
+    if not (text[i].isalpha() or text[i] in _WESTERN_SIGNS) or _LONG_RUN.search(
         text[max(0, i - 3) : i + 4]
     ):
         return False
@@ -186,6 +187,7 @@ def _usual_western(text: str, i: int) -> bool:
 
 _LONG_RUN = re.compile(r"[^\x00-\x7f]{4}")
 _ASCII_LETTER = re.compile(r"[A-Za-z]")
+_WESTERN_SIGNS = "‘’‚“”„‹›«»–—…•¡¿§°£€©®\u00a0"
 
 
 def _usual_chinese(text: str, i: int) -> bool:
@@ -195,6 +197,14 @@ def _usual_chinese(text: str, i: int) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _usual_taiwanese(text: str, i: int) -> bool:
+    """Big5 has its everyday characters first, before those of lead byte 0xC7."""
+    try:
+        return text[i].encode("big5")[0] < 0xC7
+    except UnicodeEncodeError:
+        return False
 
 
 def _usual_japanese(text: str, i: int) -> bool:
@@ -207,6 +217,7 @@ def _usual_japanese(text: str, i: int) -> bool:
 _USUAL = {
     "cp1252": _usual_western,
     "gb18030": _usual_chinese,
+    "big5": _usual_taiwanese,
     "shift_jis": _usual_japanese,
     "cp932": _usual_japanese,
 }

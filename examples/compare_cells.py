@@ -12,7 +12,7 @@ is a fair budget of memory and of text, and not one of time: see the seconds.
 Prints a table: the validation loss with the state carried through the text, and cold, from
 a zero state every --seq-length characters. Draws the learning curves from the runs'
 log.jsonl. The same seed on the same machine gives the same losses. Needs TensorFlow, and
-matplotlib (pip install 'chargen[plot]') for the picture.
+matplotlib (pip install matplotlib) for the picture.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def main() -> int:
     arguments = parser().parse_args()
     if not arguments.no_plot and importlib.util.find_spec("matplotlib") is None:
         print(
-            "error: the picture needs matplotlib: pip install 'chargen[plot]'. "
+            "error: the picture needs matplotlib: pip install matplotlib. "
             "Without one: --no-plot",
             file=sys.stderr,
         )

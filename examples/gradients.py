@@ -9,7 +9,7 @@ start, the median of many places in the validation text. The untrained model is 
 the same way.
 
 The gradients are computed here in NumPy, step by step, so that one can read how. Needs
-TensorFlow for the training and matplotlib (pip install 'chargen[plot]') for the picture.
+TensorFlow for the training and matplotlib (pip install matplotlib) for the picture.
 """
 
 from __future__ import annotations
@@ -339,7 +339,7 @@ def main() -> int:
     arguments = parser().parse_args()
     if not arguments.no_plot and importlib.util.find_spec("matplotlib") is None:
         print(
-            "error: the picture needs matplotlib: pip install 'chargen[plot]'. "
+            "error: the picture needs matplotlib: pip install matplotlib. "
             "Without one: --no-plot",
             file=sys.stderr,
         )

@@ -328,6 +328,14 @@ def test_a_writable_checkpoint_is_not_needed_to_sample():
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_seed_text():
+    for marked in ("PELL:", "\ufeffPELL:"):
+        arguments = ["sample", "harbour-plays", "--seed-text", marked]
+        done = CliRunner().invoke(cli, [*arguments, "--length", "5", "--seed", "1"])
+        assert done.exit_code == 0
+        assert done.stdout.startswith("PELL:\n")
+
+
 def test_a_checkpoint_that_hides_a_bundled_one_says_so():
     write_run(Path("checkpoints/sishi-jueju"), 1, characters=TEXT)
     done = run("sample", "sishi-jueju", "--length", "3", "--seed", "1")

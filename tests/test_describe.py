@@ -122,6 +122,10 @@ def test_a_run_that_hides_a_bundled_one_has_its_name_and_that_one_a_path():
     names = [run["name"] for run in json.loads(invoke("runs", "--json"))]
     assert names.count("sishi-jueju") == 1
     assert str(BUNDLED_CHECKPOINTS / "sishi-jueju") in names
+    rows = invoke("runs").splitlines()
+    assert (
+        sum(row.startswith("sishi-jueju (bundled)  sishi-jueju.txt") for row in rows) == 1
+    )
 
 
 def test_a_damaged_run_and_one_without_a_checkpoint_do_not_hide_the_others():

@@ -107,6 +107,17 @@ def test_the_words_have_the_numbers_of_the_json():
     assert "training measured 2.0000 nats" in shown
 
 
+def test_the_text_that_was_trained_on_is_said_to_be_it():
+    trained()
+    shutil.copy("story.txt", "copy.txt")
+    Path("other.txt").write_text(STORY, encoding="utf-8")
+    for name, said in (("copy.txt", True), ("other.txt", False)):
+        done = CliRunner().invoke(cli, ["eval", "story", name, "--json"])
+        assert len(json.loads(done.stdout)["texts"]) == 1
+        assert (f"was trained on {name}" in done.stderr) is said
+        assert ("--part validation" in done.stderr) is said
+
+
 def test_another_encoding():
     write_run(Path("checkpoints/tiny"), 1, characters="\n 中文", scale=2.0)
     Path("gbk.txt").write_bytes(("中文" * 30).encode("gb18030"))
@@ -182,7 +193,7 @@ def test_parts_with_files_of_their_own():
     assert len(job.corpus.train) == len(STORY * 100)
     Path("other").mkdir()
     Path("final.txt").rename("other/moved.txt")
-    with pytest.raises(TextError, match=r"final\.txt, which is not here"):
+    with pytest.raises(TextError, match=r"final\.txt, which is neither"):
         find_part(found, "test")
     where = [Path("story.txt"), Path("other/moved.txt")]
     assert find_part(found, "test", where).characters == STORY[::-2] * 9
@@ -201,7 +212,7 @@ def test_a_text_that_has_changed_is_another():
     trained()
     Path("story.txt").write_text(STORY * 101, encoding="utf-8")
     found = open_checkpoint("story")
-    with pytest.raises(TextError, match="not here or has changed"):
+    with pytest.raises(TextError, match="or has changed since"):
         find_part(found, "validation")
     with pytest.raises(SettingsError, match="SHA-256 differs"):
         find_part(found, "validation", [Path("story.txt")])
@@ -236,7 +247,7 @@ def test_a_name_is_no_path_even_where_there_is_such_a_file():
     Path("below").mkdir()
     Path("story.txt").rename("below/story.txt")
     edit_manifest(step, lambda m: m["corpus"][0].update(name="below/story.txt"))
-    with pytest.raises(TextError, match="not here"):
+    with pytest.raises(TextError, match="neither in this folder"):
         find_part(open_checkpoint("story"), "validation")
 
 

@@ -164,6 +164,11 @@ def test_a_destructive_option_is_not_read_from_the_environment():
     assert "CHARGEN_TRAIN_OVERWRITE is set, and is not read" in output
 
 
+def test_names_of_choices_are_read_in_any_case():
+    output = invoke("train", "minerals", "--cell", "LSTM", "--dry-run", code=0)
+    assert "--cell lstm" in output
+
+
 def test_help_says_so_and_json_is_where_a_script_reads():
     assert "CHARGEN_SAMPLE_<OPTION>" in invoke("sample", "--help", code=0)
     for arguments in (["eval", "harbour-plays"], ["info", "tiny"], ["runs"], ["corpora"]):

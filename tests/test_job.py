@@ -484,6 +484,17 @@ def test_resume_with_another_file_names_both():
         prepare("other.txt", resume=True, out=job.run.folder)
 
 
+def test_passes_are_foretold_where_there_is_a_batch_to_time():
+    Path("short.txt").write_text("a clerk who counted pepper", encoding="utf-8")
+    short, long = (
+        prepare(name, {"seconds": 60.0}, dry_run=True).notes
+        for name in ("short.txt", "story.txt")
+    )
+    said = "passes over the training text"
+    assert not any(said in note for note in short)
+    assert any(said in note and "length and machine" in note for note in long)
+
+
 def test_a_second_run_is_told_of_the_first():
     prepare("story.txt", {"steps": 1})
     notes = prepare("story.txt", {"steps": 1}).notes
@@ -494,6 +505,7 @@ def test_a_second_run_is_told_of_the_first():
     ("given", "end"),
     [
         ({"seconds": 90.0}, "--for 3m"),
+        ({"seconds": 3.0}, "--for 1m"),
         ({"steps": 9}, "--steps 18"),
         ({"epochs": 2}, "--epochs 4"),
     ],

@@ -228,11 +228,16 @@ def test_a_name_that_is_nearly_right_is_suggested(places: dict[str, Path]) -> No
         find_checkpoint("Nvoel")
     with pytest.raises(CheckpointError, match=r"no checkpoint 'xyz'\. There are"):
         find_checkpoint("xyz")
-    for typed, meant in (("stroy.txt", "Story.txt"), ("mineral", "minerals")):
+    for typed, meant in (
+        ("stroy.txt", "Story.txt"),
+        ("story.md", "Story.txt"),
+        ("mineral", "minerals"),
+    ):
         with pytest.raises(TextError, match=f"Did you mean {meant}"):
             find_corpus(typed)
-    with pytest.raises(TextError, match=r"sishi-jueju\)\.$"):
-        find_corpus("xyz")
+    for nothing_like_it in ("xyz", "xyz.txt"):
+        with pytest.raises(TextError, match=r"sishi-jueju\)\.$"):
+            find_corpus(nothing_like_it)
 
 
 def test_a_newer_run_of_the_same_text(places: dict[str, Path]) -> None:

@@ -132,7 +132,7 @@ def test_a_python_without_xz_gives_no_figure(monkeypatch):
 
 def test_a_run_of_a_few_updates_is_hardly_trained():
     line = {**log((7.2, 7.2))[0], "step": 1}
-    assert verdict([line]).startswith("hardly trained: 1 updates were made")
+    assert verdict([line]).startswith("hardly trained, by 1 update;")
 
 
 def test_a_fine_tuning_that_did_not_help_is_said():

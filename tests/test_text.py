@@ -21,6 +21,11 @@ CHINESE = {
     "traditional": "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。\n",
     "a novel": "此开卷第一回也。作者自云：因曾历过一番梦幻之后，故将真事隐去。\n" * 200,
 }
+TAIWANESE = {
+    "a tale": "從前有一座山，山裡有一座廟，廟裡有個老和尚在講故事。",
+    "talk": "「他說了什麼？」國語課本與圖書館的電腦檔案，讀者們都覺得很有趣。\n",
+    "mixed": "這個 program 很好用，version 2 比 version 1 快。",
+}
 WESTERN = {
     "a word": "café",
     "a capital": "Élève",
@@ -236,11 +241,23 @@ def test_shift_jis_is_suggested_for_japanese(write, characters):
     assert message.endswith("add --encoding shift_jis")
 
 
+@cases(TAIWANESE)
+def test_big5_is_suggested_for_traditional_chinese(write, characters):
+    message = failure(write(characters.encode("big5")))
+    assert message.endswith("add --encoding big5")
+
+
+def test_utf_8_is_suggested_where_another_encoding_was_named(write):
+    message = failure(write("春眠不觉晓".encode()), encoding="gb18030")
+    assert message.endswith("It can be read as UTF-8: leave --encoding out.")
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.binary(max_size=60))
 def test_what_is_suggested_can_decode_the_bytes(data):
     suggestion = suggest_encoding(data)
-    known = ("gb18030", "cp1252", "shift_jis", "cp932", "utf-16", "utf-32", None)
+    eastern = ("gb18030", "big5", "shift_jis", "cp932")
+    known = ("cp1252", *eastern, "utf-16", "utf-32", None)
     assert suggestion in known
     if suggestion is not None:
         data.decode(suggestion)

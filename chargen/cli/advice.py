@@ -17,6 +17,8 @@ from chargen.options import format_value, option
 if TYPE_CHECKING:
     from chargen.job import Job
 
+LEAST_SECONDS = 60.0  # of a run that is recommended: to start takes ten of them
+
 
 @contextlib.contextmanager
 def advice(command: Callable[[str], str]) -> Iterator[None]:
@@ -74,9 +76,12 @@ def resume_command(job: Job) -> str:
 
 
 def longer_command(job: Job) -> str:
-    """What chargen is to be told to train this run for twice its length."""
+    """What chargen is to be told to train this run for twice its length, or a minute."""
     settings = job.settings
     seconds = settings.seconds
     name = "seconds" if seconds else "epochs" if settings.epochs else "steps"
-    twice = format_value(name, 2 * getattr(settings, name))
+    longer = 2 * getattr(settings, name)
+    if seconds:
+        longer = max(LEAST_SECONDS, longer)
+    twice = format_value(name, longer)
     return f"{resume_command(job)} {option(name)} {twice}"

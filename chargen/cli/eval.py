@@ -67,6 +67,10 @@ def evaluate_command(
         found = open_checkpoint(checkpoint)
     if files and part is None:
         texts = [read_text(path, encoding=encoding) for path in files]
+        for text in texts:
+            if found.corpus and text.sha256 == found.corpus[0]["sha256"]:
+                note = f"note: the model was trained on {text.name}; of what it did not see"
+                click.echo(printable(f"{note}, --part {PARTS[0]} tells"), err=True)
         parts = [Part(text.name, text.characters) for text in texts]
     else:
         part = part or PARTS[0]

@@ -43,7 +43,10 @@ def plot(runs: tuple[str, ...], out: Path | None, by: str) -> None:
     curves = [read_curve(_run(name), name, by) for name in runs]
     if out is not None:
         if not draw(curves, out, by):
-            click.echo("no font here has some of the characters: try .svg", err=True)
+            click.echo(
+                "no font here has all the characters: install one, or write .svg",
+                err=True,
+            )
         click.echo(printable(f"wrote {out}"), err=True)
         return
     columns, rows = shutil.get_terminal_size()

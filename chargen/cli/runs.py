@@ -11,7 +11,7 @@ import click
 from chargen.checkpoint import read_manifest
 from chargen.cli.command import Command
 from chargen.errors import CheckpointError, one_line, printable
-from chargen.library import checkpoint_folders, hidden, runs_in
+from chargen.library import BUNDLED_CHECKPOINTS, checkpoint_folders, hidden, runs_in
 from chargen.run import Run
 
 COLUMNS = ("name", "corpus", "created", "loss", "steps", "finished")
@@ -83,17 +83,25 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
     """Return the cells of a run, each on one line."""
     if "error" in run:
         damaged = f"damaged: see chargen verify {run['folder']}"
-        return (one_line(run["name"]), one_line(damaged), "", "", "", "")
+        return (_short_name(run), one_line(damaged), "", "", "", "")
     loss = "-"
     if run["validation"] is not None:
         loss = f"{run['validation']:.4f}"
     elif run["train"] is not None:
         loss = f"({run['train']:.4f})"
     return (
-        one_line(run["name"]),
+        _short_name(run),
         one_line(run["corpus"][:40]),
         one_line(run["created"][:16].replace("T", " ")),
         loss,
         f"{run['steps']:,}",
         "yes" if run["finished"] else "no",
     )
+
+
+def _short_name(run: dict[str, Any]) -> str:
+    """Return the name on one line; a bundled run that another hides has a long path."""
+    folder = Path(run["folder"])
+    if folder.parent == BUNDLED_CHECKPOINTS and run["name"] != folder.name:
+        return one_line(f"{folder.name} (bundled)")
+    return one_line(run["name"])

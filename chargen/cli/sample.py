@@ -91,6 +91,7 @@ def sample(
     """
     with advice(lambda step: f"sample {step}"):
         model = load(checkpoint)
+    seed_text = seed_text.removeprefix("\ufeff")  # of a file that an editor wrote
     drawn = random_seed() if seed is None else seed
     try:
         characters = generate(

@@ -41,7 +41,7 @@ class Terminal:
         if console.is_terminal:
             column = TextColumn("{task.description}", markup=False)
             self._bar = Progress(column, console=console, transient=True)
-            self._task = self._bar.add_task("  0% starting")
+            self._task = self._bar.add_task("  0% starting: the first step is compiled")
 
     def __enter__(self) -> Terminal:
         if self._bar:

@@ -142,7 +142,7 @@ COUNT = Whole(min=1)
     is_flag=True,
     help="With --init-from: leave out characters that CORPUS lacks.",
 )
-@setting("cell", click.Choice(CELLS), "The recurrent cell.")
+@setting("cell", click.Choice(CELLS, case_sensitive=False), "The recurrent cell.")
 @setting("units", COUNT, "Size of each recurrent layer.")
 @setting("layers", COUNT, "Number of recurrent layers.")
 @setting("embedding_size", COUNT, "Size of a character's vector.")
@@ -151,7 +151,7 @@ COUNT = Whole(min=1)
 @setting("seq_length", COUNT, "Characters a window: gradients reach back so far.")
 @setting(
     "windows",
-    click.Choice(WINDOWS),
+    click.Choice(WINDOWS, case_sensitive=False),
     "Streams carry the state on; shuffled windows each start from zero.",
 )
 @setting("stride", COUNT, "Characters between the starts of shuffled windows.")
@@ -169,7 +169,7 @@ COUNT = Whole(min=1)
 @setting("encoding", str, "Of the corpus.  [default: UTF-8, or by the byte order mark]")
 @setting(
     "optimizer",
-    click.Choice(OPTIMIZERS),
+    click.Choice(OPTIMIZERS, case_sensitive=False),
     "SOAP needs far fewer updates; AdamW is what is common.",
 )
 @setting("learning_rate", ABOVE_0, "Peak rate.")
@@ -191,11 +191,15 @@ COUNT = Whole(min=1)
 @setting("seed", Whole(min=0), "Of the weights, the data order and dropout.")
 @setting(
     "precision",
-    click.Choice(("auto", *PRECISIONS)),
+    click.Choice(("auto", *PRECISIONS), case_sensitive=False),
     "Of the operands of matrix products; auto: bfloat16 where the CPU multiplies it.",
 )
 @setting("threads", COUNT, "Processors to use.  [default: all]")
-@setting("device", click.Choice(DEVICES), "Where to train; auto: a GPU if there is one.")
+@setting(
+    "device",
+    click.Choice(DEVICES, case_sensitive=False),
+    "Where to train; auto: a GPU if there is one.",
+)
 @click.option("--stock", is_flag=True, help="Train with Keras's own layers, slower.")
 @click.option(
     "--dry-run",
