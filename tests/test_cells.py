@@ -184,8 +184,8 @@ def expected_rows(name, weights):
     return [[x for k in TABLES[name] for x in shown(step[k])] for step in steps]
 
 
-def in_brackets(value):
-    return f"({value:g})" if value < 0 else f"{value:g}"
+def in_brackets(value, kind="g"):
+    return f"({value:{kind}})" if value < 0 else f"{value:{kind}}"
 
 
 def spelled_block(weights):
@@ -199,7 +199,8 @@ def spelled_block(weights):
         R = weights["rnn.0.recurrent_kernel"]
         products = ", ".join(
             " + ".join(
-                f"{h:.4f}·{in_brackets(R[i, j])}" for i, h in enumerate(step["before"])
+                f"{in_brackets(h, '.4f') if i else f'{h:.4f}'}·{in_brackets(R[i, j])}"
+                for i, h in enumerate(step["before"])
             )
             for j in (0, 1)
         )
@@ -620,7 +621,7 @@ def test_a_script_says_that_matplotlib_is_missing(name, monkeypatch, capsys, tmp
     monkeypatch.setattr(sys, "argv", [name])
     monkeypatch.chdir(tmp_path)
     assert example(name).main() == 1
-    assert "pip install 'chargen[plot]'" in capsys.readouterr().err
+    assert "pip install matplotlib" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
