@@ -47,7 +47,9 @@ def train(
     listeners: Sequence[Listener] = (),
     **settings: Any,
 ) -> Path:
-    """Train a model, as the command `chargen train` does, and print nothing.
+    """Train a model, as the command `chargen train` does.
+
+    Nothing is printed but what TensorFlow writes to stderr when it is loaded.
 
     Args:
         corpus: a text file, or the name of a bundled corpus.

@@ -293,5 +293,10 @@ class Settings:
         """Return the settings of a JSON object; a ValueError names an unknown key."""
         unknown = sorted(set(values) - {f.name for f in dataclasses.fields(cls)})
         if unknown:
-            raise ValueError(f"unknown settings: {', '.join(unknown)}")
+            import difflib  # slow, and only errors need it
+
+            known = [f.name for f in dataclasses.fields(cls)]
+            near = difflib.get_close_matches(str(unknown[0]), known, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"unknown settings: {', '.join(unknown)}{meant}")
         return cls(**values)

@@ -63,7 +63,7 @@ def find_corpus(name: str) -> Path:
     """
     path = Path(name)
     if _exists(path) and path.is_dir():
-        raise TextError(f"{printable(name)} is a folder; chargen trains on a text file")
+        raise TextError(f"{printable(name)} is a folder, and no text file")
     if _exists(path):
         return path
     for bundled in bundled_corpora():
@@ -72,8 +72,8 @@ def find_corpus(name: str) -> Path:
     names = [bundled.stem for bundled in bundled_corpora()]
     here = [p.name for p in _folders(path.parent) if p.is_file()]
     raise TextError(
-        f"there is no file {printable(name)}, and no bundled corpus of that name "
-        f"(those are {', '.join(names)}){_near(path.name, [*here, *names])}"
+        f"there is no file {printable(name[:MAX_MESSAGE])}, and no bundled corpus of that "
+        f"name (those are {', '.join(names)}){_near(path.name, [*here, *names])}"
     )
 
 
@@ -189,12 +189,21 @@ def open_checkpoint(name: str) -> Checkpoint:
             f"{shown} is a file, and a checkpoint is a folder; to learn from a text, "
             f"use: chargen train {shown}"
         )
-    raise CheckpointError(f"{shown} holds no checkpoint: it has neither a run nor a step")
+    raise CheckpointError(
+        f"{shown} holds no checkpoint: it has neither a run nor a step{_runs_below(path)}"
+    )
+
+
+def _runs_below(folder: Path) -> str:
+    """Name the runs in a folder that is none itself."""
+    names = [printable(run.folder.name) for run in runs_in([folder])]
+    return f". These are runs: {', '.join(names[:5])}" if names else ""
 
 
 def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
     """Return the run in `out`, or the newest one of the corpus; None: there is none.
 
+    One that was stopped before its first checkpoint comes last, however new it is.
     Where `out` is a step directory, it is the run that holds it.
     """
     if out is not None and is_step(out) and Run(out.parent).exists():
@@ -203,7 +212,15 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
         aside = set_aside(out)
         if aside is not None:
             raise _cut_short(out, aside)
-        return Run(out) if Run(out).exists() else None
+        if Run(out).exists():
+            return Run(out)
+        meant = out.parent if out.name in POINTERS else RUNS / out
+        if Run(meant).exists() and (out.name in POINTERS or not _exists(out)):
+            raise SettingsError(
+                f"{printable(str(out))} is no run to go on with: did you mean "
+                f"--out {shlex.quote(printable(str(meant)))}?"
+            )
+        return None
     found = []
     for folder in _folders(RUNS):
         run = Run(folder)
@@ -214,8 +231,9 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
         sources = description.get("corpus")
         first = sources[0] if isinstance(sources, list) and sources else {}
         if isinstance(first, dict) and first.get("name") == corpus.name:
-            found.append((str(description.get("created")), folder.name, run))
-    return max(found, key=lambda item: item[:2])[2] if found else None
+            begun = any(run.has(pointer) for pointer in POINTERS)
+            found.append((begun, str(description.get("created")), folder.name, run))
+    return max(found, key=lambda item: item[:3])[3] if found else None
 
 
 def set_aside(folder: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,22 @@ class Log:
         Raises:
             CheckpointError: it cannot be read, or is too long.
         """
+        return filter(None, self._lines())
+
+    def damaged(self) -> int:
+        """Return how many lines are damaged: a crash may leave one that is cut off.
+
+        Raises:
+            CheckpointError: it cannot be read, or is too long.
+        """
+        return sum(line is None for line in self._lines())
+
+    def _lines(self) -> Iterator[dict[str, Any] | None]:
+        """Yield the lines, None for one that is damaged.
+
+        Raises:
+            CheckpointError: it cannot be read, or is too long.
+        """
         if not os.path.lexists(self._path):
             return
         with opened(self._path) as (file, size):
@@ -73,15 +90,13 @@ class Log:
             while count < MAX_LINES and (line := file.readline(MAX_LINE)):
                 count += 1
                 before, whole = whole, line.endswith(b"\n")
-                # Not the rest of a line that is too long, and no other text.
-                if not before or not line.startswith(b'{"kind"'):
+                if not before or not line.strip():  # the rest of a line, or nothing
                     continue
-                try:
-                    found = _sound(parse_json(line))
-                except ValueError:
-                    continue
-                if found:
-                    yield found
+                found = None
+                if line.startswith(b'{"kind"'):
+                    with contextlib.suppress(ValueError):
+                        found = _sound(parse_json(line))
+                yield found
 
     def cut(self, keep: Callable[[dict[str, Any]], bool]) -> None:
         """Rewrite the log with the lines that `keep` returns true for.

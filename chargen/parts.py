@@ -99,9 +99,9 @@ def _find(
             f"differs. To score it as any other text, leave out --part {part}"
         )
     raise TextError(
-        f"the model was trained on {shown}, which is neither in this folder nor with those "
-        "that ship, or has changed since: say where it is, as in chargen eval CHECKPOINT "
-        f"PATH/{shown} --part {part}"
+        f"the {part} part of this model is of {shown}, which is neither in this folder nor "
+        "with the texts that ship, or has changed since: say where it is, as in "
+        f"chargen eval CHECKPOINT PATH/{shown} --part {part}"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from chargen.corpus import Corpus
 from chargen.evaluate import perplexity
@@ -23,7 +23,14 @@ def describe_loss(nats: float) -> str:
     )
 
 
-def verdict(lines: Iterable[dict[str, Any]]) -> str:
+class Verdict(NamedTuple):
+    """What to make of a run: in words, and whether a longer one may be better."""
+
+    text: str
+    longer: bool = True
+
+
+def verdict(lines: Iterable[dict[str, Any]]) -> Verdict:
     """Judge a run by the evaluations in its log: improving, finished or over-fitting.
 
     Args:
@@ -34,39 +41,42 @@ def verdict(lines: Iterable[dict[str, Any]]) -> str:
     """
     best = before = last = None  # a long log is not held in memory
     for line in lines:
-        if line.get("validation") is None:
-            continue
+        loss = line.get("validation")
+        if loss is None or (last is not None and loss == last["validation"]):
+            continue  # the same loss to the last digit is that of the same weights
         before, last = last, line
-        if best is None or line["validation"] < best["validation"]:
+        if best is None or loss < best["validation"]:
             best = line
     if best is None or last is None:
         raise ValueError("no evaluation has a validation loss")
     at = f"step {best['step']:,} ({best['seconds']:.0f} s)"
     if last["step"] < HARDLY:
         updates = "1 update" if last["step"] == 1 else f"{last['step']:,} updates"
-        return f"hardly trained, by {updates}; give it more time"
+        return Verdict(f"hardly trained, by {updates}; give it more time")
     if best["step"] == 0 and best is not last:
-        return (
+        return Verdict(
             "the training did not help: the best is the model that it started from, and "
             "that is what the run stands for; RUN/latest is what was trained. Try a lower "
-            "--learning-rate"
+            "--learning-rate",
+            longer=False,
         )
     if best is last:
         if before is not None and before["validation"] - best["validation"] < PROGRESS:
-            return "levelling off: the last evaluation was the best, by a little"
-        return "still improving at the end: a longer run would do better"
+            return Verdict("levelling off: the last evaluation was the best, by a little")
+        return Verdict("still improving at the end: a longer run would do better")
     measured = last["train"] is not None and best["train"] is not None
     if (
         measured
         and last["train"] < best["train"]
         and last["validation"] - best["validation"] > OVERFITTING
     ):
-        return (
+        return Verdict(
             f"over-fitting since {at}: the training loss falls on and the validation loss "
             "rises. More text, more --dropout or a smaller model would help; the best "
-            "checkpoint is kept"
+            "checkpoint is kept",
+            longer=False,
         )
-    return f"stopped improving at {at}"
+    return Verdict(f"stopped improving at {at}")
 
 
 def xz_nats(corpus: Corpus) -> float | None:

@@ -189,7 +189,8 @@ def recommended(
         machine = ", length and machine" if seconds else " and length"
         note = f"chosen for this text{machine}: {' '.join(options)}"
     if characters >= batch:  # a batch of less costs no less
-        note += f"; about {max(1, round(chosen.passes)):,} passes over the training text"
+        passes = max(1, round(chosen.passes))
+        note += f"; about {passes:,} pass{'es' * (passes > 1)} over the training text"
     return settings, note
 
 

@@ -226,7 +226,8 @@ class Run:
         except OSError as error:
             raise CheckpointError(
                 f"cannot write a checkpoint to {printable(str(self.folder))}: "
-                f"{error.strerror}; those published before can be read"
+                f"{error.strerror}; those published before can be read, and --resume goes "
+                "on with them once that is mended"
             ) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)  # there after a failure only
@@ -290,7 +291,7 @@ class Run:
         A run's first checkpoint may have been renamed and not pointed to: it is whole.
 
         Raises:
-            DamagedError: there are checkpoints, and `latest` is missing.
+            DamagedError: there are checkpoints, and a pointer is missing.
         """
         pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
         steps = self.steps()
@@ -298,9 +299,10 @@ class Run:
             with writing(self.folder / "latest"):
                 for pointer in POINTERS:
                     self._point(pointer, steps[0].name)
-        elif "latest" not in pointed and len(steps) > len(pointed):
-            missing = f"{printable(str(self.folder / 'latest'))} is missing"
-            raise self._damaged(missing, resume=True)
+        elif len(steps) > len(pointed) or "latest" in pointed:
+            for pointer in sorted({*POINTERS} - {*pointed}, reverse=True):
+                missing = f"{printable(str(self.folder / pointer))} is missing"
+                raise self._damaged(missing, resume=True)
         with writing(self.folder / "latest"):
             for path in self.folder.glob(f"{TEMPORARY}*"):
                 if path.is_dir() and not path.is_symlink():

@@ -54,8 +54,11 @@ class StopSignals:
         return self.received
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        watched = sys.stderr is not None and sys.stderr.isatty()
         if self.received is not None:
-            if sys.stderr.isatty():  # a progress bar may have hidden the cursor
-                os.write(2, b"\x1b[?25h\n")
+            if watched:  # a progress bar may have hidden the cursor
+                os.write(2, b"\x1b[?25h\nstopped; what was not saved yet is lost\n")
             os._exit(exit_code(number))
         self.received = number
+        if watched:
+            os.write(2, b"\nstopping; a second time, without saving\n")

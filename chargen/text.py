@@ -93,6 +93,11 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
         raise TextError(_decoding_failure(path, data, codec, error)) from error
     except UnicodeError as error:  # punycode, say, which says no more
         raise TextError(f"{printable(path.name)} is not {codec.upper()}") from error
+    if characters.count("\0") > len(characters) / NULS:
+        raise TextError(
+            f"{printable(path.name)} is not {codec.upper()}: it is full of NUL characters. "
+            "If it is a text, it may be UTF-16: try --encoding utf-16-le"
+        )
     if re.search("[\ud800-\udfff]", characters):
         raise TextError(f"{printable(path.name)} holds surrogates, which are no characters")
     return Text(
@@ -162,6 +167,7 @@ def suggest_encoding(data: bytes) -> str | None:
     return best if best and scores[best] > PLAUSIBLE else None
 
 
+NULS = 10  # characters for each NUL character, of which a text has none
 DAMAGED = 10  # sound characters beyond ASCII for each bad byte
 SCORED = 10_000  # characters that a guess is based on
 PLAUSIBLE = 0.5

@@ -229,6 +229,7 @@ class Trainer:
                     elif self._counters.evaluated_step != self._counters.step:
                         self._evaluate()
                     else:
+                        self._say_why()
                         return
                 except _NotFinite:
                     self._roll_back()
@@ -240,6 +241,17 @@ class Trainer:
             raise Interrupted(
                 self._stop() or 0, saved=self._published is not None
             ) from None
+
+    def _say_why(self) -> None:
+        """Say what ended the run, where that is not its length."""
+        if self._impatient():
+            count = self._settings.patience
+            self._emit(Note(f"stopped by --patience: {count} evaluations were no better"))
+
+    def _impatient(self) -> bool:
+        """Whether as many evaluations as were granted brought nothing better."""
+        patience = self._settings.patience
+        return patience is not None and self._counters.stale >= patience
 
     def _advance(self) -> None:
         """Update, unless an interruption put off an evaluation; then do what is due."""
@@ -444,7 +456,7 @@ class Trainer:
         now, counters = self._settings, self._counters
         if all(resume.training.get(x) == getattr(now, x) for x in LENGTHS):
             return
-        if now.patience is not None and counters.stale >= now.patience:
+        if self._impatient():
             counters.stale = 0
         if counters.share >= FINISHED and not self._over():
             counters.schedule_step = counters.step
@@ -468,8 +480,8 @@ class Trainer:
         self._emit(RolledBack(failed, self._counters.step, rate))
 
     def _over(self) -> bool:
-        counters, settings = self._counters, self._settings
-        if settings.patience is not None and counters.stale >= settings.patience:
+        counters = self._counters
+        if self._impatient():
             return True
         steps, seconds = self._length.steps, self._length.seconds
         if steps is not None and counters.step >= steps:

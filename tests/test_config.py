@@ -223,6 +223,13 @@ def test_an_unknown_setting_is_named():
         Settings.from_dict({"speed": 1, "units": 3, "colour": 2})
 
 
+def test_an_unknown_setting_is_named_and_the_one_that_was_meant():
+    with pytest.raises(ValueError, match=r"unknown settings: unit; did you mean units\?"):
+        Settings.from_dict({"unit": 3})
+    with pytest.raises(ValueError, match=r"unknown settings: xyzzy$"):
+        Settings.from_dict({"xyzzy": 3})
+
+
 def test_the_values_of_a_json_object_are_checked():
     with pytest.raises(ValueError, match="`units`"):
         Settings.from_dict({"units": "many"})

@@ -118,6 +118,15 @@ def test_the_text_that_was_trained_on_is_said_to_be_it():
         assert ("--part validation" in done.stderr) is said
 
 
+def test_bundled_texts_have_names_here_too():
+    write_run(Path("checkpoints/tiny"), 1, characters="aeinrst ")
+    scored = CliRunner().invoke(cli, ["eval", "tiny", "minerals", "--json"])
+    assert scored.exit_code == 0
+    assert json.loads(scored.stdout)["texts"][0]["text"] == "minerals.txt"
+    refused = CliRunner().invoke(cli, ["eval", "tiny", "checkpoints"])
+    assert "checkpoints is a folder" in refused.output
+
+
 def test_another_encoding():
     write_run(Path("checkpoints/tiny"), 1, characters="\n 中文", scale=2.0)
     Path("gbk.txt").write_bytes(("中文" * 30).encode("gb18030"))

@@ -148,6 +148,11 @@ def test_a_dash_in_place_of_hyphens_is_said():
     assert "begins with a dash, not with hyphens: --for" in output
 
 
+def test_how_a_newline_is_typed_is_said():
+    output = invoke("sample", "harbour-plays", "--seed-text", "First\\nCitizen", code=1)
+    assert "a newline is typed $'First\\nCitizen'" in output
+
+
 def test_curly_quotes_around_a_text_are_said():
     assert "straight ones" in invoke("sample", "tiny", "--seed-text", "“ab”", code=1)
     assert "straight ones" not in invoke("sample", "tiny", "--seed-text", "xb", code=1)

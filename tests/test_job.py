@@ -330,6 +330,23 @@ def test_resume_without_a_folder_takes_the_newest_run_of_the_corpus():
     assert prepare("story.txt", resume=True).run.folder == newer.run.folder
 
 
+def test_a_run_without_a_checkpoint_is_no_reason_to_begin_anew():
+    job = started(prepare("story.txt", {"steps": 9, "units": 24}))
+    publish(job)
+    newer = started(prepare("story.txt", {"steps": 9, "units": 24}))
+    description = {**job.run.description(), "created": "2026-02-01T00:00:00+00:00"}
+    newer.run.describe(description)
+    assert prepare("story.txt", resume=True).run.folder == job.run.folder
+
+
+@pytest.mark.parametrize("out", ["story", "checkpoints/story/latest"])
+def test_resume_of_what_is_nearly_a_run_names_it(out):
+    publish(started(prepare("story.txt", {"steps": 9, "units": 24})))
+    with pytest.raises(SettingsError, match=r"did you mean --out checkpoints/story\?"):
+        prepare("story.txt", resume=True, out=Path(out))
+    assert prepare("story.txt", resume=True, out=Path("elsewhere/story")).checkpoint is None
+
+
 def test_resume_with_nothing_there_starts_and_says_so():
     job = prepare("story.txt", {"steps": 9}, resume=True)
     assert any("nothing to resume yet" in note for note in job.notes)
@@ -482,6 +499,12 @@ def test_resume_with_another_file_names_both():
         SettingsError, match=r"learned from story\.txt and not from other\.txt"
     ):
         prepare("other.txt", resume=True, out=job.run.folder)
+
+
+def test_the_command_for_a_longer_run_is_longer_than_what_was_had():
+    publish(started(prepare("story.txt", {"steps": 9, "units": 24})), step=8)
+    for given, end in (({"steps": 3}, "--steps 16"), ({"seconds": 1.0}, "--for 1m")):
+        assert longer_command(prepare("story.txt", given, resume=True)).endswith(end)
 
 
 def test_passes_are_foretold_where_there_is_a_batch_to_time():

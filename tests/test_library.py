@@ -61,6 +61,12 @@ def test_a_home_that_does_not_exist(
     assert known_runs() == [("novel", places["bundled"] / "novel")]
 
 
+def test_a_folder_of_runs_names_them(places: dict[str, Path]) -> None:
+    write_run(places["checkpoints"] / "novel", 1)
+    with pytest.raises(CheckpointError, match=r"neither.*\. These are runs: novel$"):
+        open_checkpoint("checkpoints")
+
+
 @pytest.mark.parametrize("place", ["work", "checkpoints", "home", "bundled"])
 def test_a_run_its_pointers_and_its_steps(places: dict[str, Path], place: str) -> None:
     write_run(places[place] / "novel", 1, 2, 3)

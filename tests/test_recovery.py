@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -136,8 +137,9 @@ def test_a_damaged_latest_is_said_and_the_printed_command_goes_back():
     assert steps(made) == [f"step-0000000{i}" for i in (2, 3, 4)]
     words = shlex.split(found.output.splitlines()[-1])
     words = words[words.index("train") :]
-    assert words == ["train", "text.txt", "--resume", "--out", "mine/step-00000003"]
-    found = invoked(*words, "--dry-run")
+    sound = ["--out", "mine/step-00000003"]  # and all else that was typed
+    assert words == ["train", "text.txt", "--resume", "--dry-run", *sound]
+    found = invoked(*words)
     assert "going on from step 3 of mine" in found.output
     assert made.step_folder("latest").name == "step-00000004"  # a dry run changes nothing
 
@@ -153,6 +155,20 @@ def test_a_damaged_latest_is_said_and_the_printed_command_goes_back():
         job.train()
     assert steps(made) == [f"step-0000000{i}" for i in (2, 3, 4)]
     assert made.step_folder("latest").name == "step-00000004"
+
+
+@pytest.mark.parametrize("written", [["--init-from", "mine"], ["--init-from=mine"]])
+def test_the_printed_command_starts_from_the_newest_sound_step(written):
+    described(1, 2, 3)
+    damage(Path("mine/step-00000002"))
+    typed_words = ["train", "text.txt", *written, "--steps", "7", "--dry-run"]
+    found = invoked(*typed_words)
+    assert found.exit_code == 1
+    words = shlex.split(found.output.splitlines()[-1])
+    words = words[words.index("train") :]
+    sound = ["--init-from", "mine/step-00000003"]
+    assert words == ["train", "text.txt", "--steps", "7", "--dry-run", *sound]
+    assert "--steps 7" in invoked(*words).output
 
 
 def test_going_back_by_the_command_trains_on_from_there():
@@ -175,6 +191,23 @@ def test_going_back_by_the_command_trains_on_from_there():
     assert invoked("verify", "mine").exit_code == 0
 
 
+def test_a_run_that_patience_ended_says_so_and_how_to_go_on():
+    forgetful = ["--learning-rate", "3", "--clip-norm", "0", "--eval-every", "2"]
+    options = [*SMALL, "--stock", *forgetful, "--patience", "2", "--steps", "400"]
+    found = invoked("train", "text.txt", *options, "--out", "mine")
+    assert found.exit_code == 0
+    assert "stopped by --patience: 2 evaluations were no better" in found.output
+    step = open_checkpoint("mine/latest").step
+    assert step < 400
+    found = invoked("train", "text.txt", "--resume", "--out", "mine")
+    assert found.exit_code == 0
+    assert "nothing is left to do: --patience 2 has ended the run" in found.output
+    words = shlex.split(found.output.splitlines()[-1])
+    assert words[-2:] == ["--patience", "4"]
+    assert invoked(*words[words.index("train") :]).exit_code == 0
+    assert open_checkpoint("mine/latest").step > step
+
+
 @pytest.mark.parametrize("lost", [("latest",), ("best", "latest"), ("best",)])
 def test_a_missing_pointer_removes_nothing_and_is_mended_by_the_printed_command(lost):
     made = described(1, 2, 3)
@@ -185,11 +218,11 @@ def test_a_missing_pointer_removes_nothing_and_is_mended_by_the_printed_command(
         found = invoked("sample", "mine", "--length", "1")
         assert found.exit_code == 1
         assert "best is missing" in found.output and "mine/step-00000003" in found.output
-    if "latest" in lost:
-        found = invoked("train", "text.txt", "--resume", "--out", "mine")
-        assert found.exit_code == 1
-        assert "latest is missing" in found.output
-        assert found.output.rstrip().endswith("--out mine/step-00000003")
+    found = invoked("train", "text.txt", "--resume", "--out", "mine")
+    assert found.exit_code == 1
+    missing = "latest" if "latest" in lost else "best"
+    assert f"{missing} is missing" in found.output
+    assert found.output.rstrip().endswith("--out mine/step-00000003")
     assert steps(made) == before
     made.go_back(Path("mine/step-00000003"))
     assert (made.read("best").step, made.read("latest").step) == (
@@ -254,6 +287,7 @@ def test_verify_reads_everything_and_finds_nothing_wrong():
         (lambda f: (f / "latest").unlink(), "latest: damaged: "),
         (lambda f: (f / "latest").write_text("x"), "latest: damaged: "),
         (lambda f: (f / "run.json").write_text("x"), "run.json: damaged: "),
+        (lambda f: (f / "run.json").unlink(), "run.json: damaged: it is missing"),
         (lambda f: (f / "step-00000003" / RESUME).unlink(), "step-00000003: damaged: "),
     ],
 )
@@ -264,6 +298,23 @@ def test_verify_says_what_is_damaged(spoil, said):
     assert found.exit_code == 1
     assert said in found.output
     assert "the newest sound checkpoint is step-0000000" in found.output
+    sound = re.search(r"chargen sample (mine/step-\d+)", found.output)
+    assert invoked("sample", sound[1], "--length", "1").exit_code == 0
+    assert f"--resume --out {sound[1]}" in found.output
+
+
+def test_verify_counts_the_lines_of_the_log_that_cannot_be_read():
+    made = described(1)
+    log = made.folder / "log.jsonl"
+    log.write_bytes(b'{"kind": "train", "st\n\n{"kind": "evaluation"}\nx\n')
+    found = invoked("verify", "mine")
+    assert found.exit_code == 0  # a crash may leave one
+    assert "log.jsonl: sound, but for 3 lines that cannot be read" in found.output
+
+
+def test_verify_of_a_folder_of_runs_says_how():
+    described(1)
+    assert "it holds runs: ./*/" in invoked("verify", ".").output
 
 
 def test_verify_for_scripts():

@@ -252,6 +252,12 @@ def test_utf_8_is_suggested_where_another_encoding_was_named(write):
     assert message.endswith("It can be read as UTF-8: leave --encoding out.")
 
 
+def test_utf_16_without_a_mark_is_no_utf_8(write):
+    message = failure(write("It was a night.\n".encode("utf-16-le")))
+    assert "full of NUL" in message and message.endswith("try --encoding utf-16-le")
+    assert read_text(write(("a" * 10 + "\0").encode())).characters == "a" * 10 + "\0"
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.binary(max_size=60))
 def test_what_is_suggested_can_decode_the_bytes(data):

@@ -426,6 +426,8 @@ def test_patience_stops_early():
     ).run()
     flags = [e.best for e in training.of(CheckpointDue)]
     assert training.last.progress.step < 400
+    (note,) = training.of(Note)
+    assert note.text == "stopped by --patience: 3 evaluations were no better"
     assert flags[-3:] == [False] * 3
     assert all(any(flags[i : i + 3]) for i in range(len(flags) - 3))
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from chargen.cli.command import TYPED
 from chargen.config import FIXED
 from chargen.errors import CheckpointError, DamagedError
 from chargen.options import format_value, option
@@ -21,19 +25,43 @@ LEAST_SECONDS = 60.0  # of a run that is recommended: to start takes ten of them
 
 
 @contextlib.contextmanager
-def advice(command: Callable[[str], str]) -> Iterator[None]:
+def advice(damaged: str) -> Iterator[None]:
     """Where a run is damaged, name the command that uses its newest sound checkpoint.
 
+    That is what was typed, with another checkpoint.
+
     Args:
-        command: what chargen is to be told, from the checkpoint's path, quoted.
+        damaged: which word the checkpoint replaces, or the option that is to name it.
     """
     try:
         yield
     except DamagedError as error:
         if error.sound is None:
             raise
-        mended = f"{invoked_as()} {command(shlex.quote(str(error.sound)))}"
+        words = with_checkpoint(
+            click.get_current_context().meta[TYPED], damaged, str(error.sound)
+        )
+        mended = f"{invoked_as()} {shlex.join(words)}"
         raise CheckpointError(f"{error}. To use it:\n  {mended}") from error
+
+
+def with_checkpoint(typed: Sequence[str], damaged: str, sound: str) -> list[str]:
+    """Return the words of a command with another checkpoint.
+
+    Args:
+        typed: the words.
+        damaged: the word to replace or, if it begins with `--`, the option to set.
+        sound: the checkpoint.
+    """
+    words, kept = iter(typed), []
+    if not damaged.startswith("--"):
+        return [sound if word == damaged else word for word in words]
+    for word in words:
+        if word == damaged:
+            next(words, None)  # its value
+        elif not word.startswith(f"{damaged}="):
+            kept.append(word)
+    return [*kept, damaged, sound]
 
 
 def invoked_as() -> str:
@@ -76,12 +104,27 @@ def resume_command(job: Job) -> str:
 
 
 def longer_command(job: Job) -> str:
-    """What chargen is to be told to train this run for twice its length, or a minute."""
-    settings = job.settings
-    seconds = settings.seconds
-    name = "seconds" if seconds else "epochs" if settings.epochs else "steps"
-    longer = 2 * getattr(settings, name)
-    if seconds:
-        longer = max(LEAST_SECONDS, longer)
+    """What chargen is to be told to train this run for twice as long, or a minute."""
+    settings, done = job.settings, job.checkpoint
+    if settings.patience is not None and ended_by_patience(job):
+        return f"{resume_command(job)} --patience {2 * settings.patience}"
+    if settings.seconds:
+        name, had = "seconds", done.seconds if done else 0.0
+    elif settings.epochs:
+        name, had = "epochs", math.ceil(done.epoch) if done else 0
+    else:
+        name, had = "steps", done.step if done else 0
+    longer = 2 * max(getattr(settings, name), had)
+    if settings.seconds:
+        longer = max(LEAST_SECONDS, float(math.ceil(longer)))
     twice = format_value(name, longer)
     return f"{resume_command(job)} {option(name)} {twice}"
+
+
+def ended_by_patience(job: Job) -> bool:
+    """Whether a run that is over was ended by --patience."""
+    patience = job.settings.patience
+    if patience is None or not job.run.has("latest"):
+        return False
+    resume = job.run.read("latest", resume=True).resume
+    return resume is not None and int(resume["counter.stale"]) >= patience

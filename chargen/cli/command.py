@@ -12,6 +12,9 @@ from chargen.errors import printable
 
 DASHES = "–—―"  # what word processors make of hyphens
 
+TYPED = "chargen.typed"
+"""Where a context keeps the words of the command, as they were typed."""
+
 # Options that remove or change a run that is there are given by hand, or not at all.
 NOT_FROM_ENVIRONMENT = ("overwrite", "resume")
 
@@ -53,6 +56,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; an error names our option for that of another tool."""
         typed = list(args)
+        ctx.meta[TYPED] = [self.name, *typed]
         self._warn_of_variables()
         try:
             return super().parse_args(ctx, args)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from chargen.config import is_count
 from chargen.engine import Engine
 from chargen.errors import TextError, printable
 from chargen.evaluate import Evaluation, evaluate
-from chargen.library import find_checkpoint, open_checkpoint
+from chargen.library import find_checkpoint, find_corpus, open_checkpoint
 from chargen.parts import PARTS, Part, find_part
 from chargen.text import read_text
 
@@ -31,7 +30,7 @@ ROWS = (
 
 @click.command("eval", cls=Command, short_help="Score how well a model predicts a text.")
 @click.argument("checkpoint")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1)
 @click.option(
     "--part",
     type=click.Choice(PARTS),
@@ -42,12 +41,14 @@ ROWS = (
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def evaluate_command(
     checkpoint: str,
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     part: str | None,
     encoding: str | None,
     as_json: bool,
 ) -> None:
     """Score how well CHECKPOINT predicts FILES, or what was held out in its training.
+
+    FILES are text files or names of bundled texts.
 
     The loss is given twice: with carried state, as training validates (16 streams, each
     warmed on the 200 characters before it), and with a cold start, from a zero state
@@ -63,10 +64,11 @@ def evaluate_command(
         raise click.UsageError(
             "--encoding is of FILES: the text that CHECKPOINT was trained on has its own"
         )
-    with advice(lambda step: f"eval {step}"):
+    with advice(checkpoint):
         found = open_checkpoint(checkpoint)
+    paths = [find_corpus(name) for name in files]
     if files and part is None:
-        texts = [read_text(path, encoding=encoding) for path in files]
+        texts = [read_text(path, encoding=encoding) for path in paths]
         for text in texts:
             if found.corpus and text.sha256 == found.corpus[0]["sha256"]:
                 note = f"note: the model was trained on {text.name}; of what it did not see"
@@ -74,7 +76,7 @@ def evaluate_command(
         parts = [Part(text.name, text.characters) for text in texts]
     else:
         part = part or PARTS[0]
-        parts = [find_part(found, part, files)]
+        parts = [find_part(found, part, paths)]
     model = Engine.from_checkpoint(found)
     results = [_score(model, each) for each in parts]
     if as_json:

@@ -34,7 +34,7 @@ def info(checkpoints: tuple[str, ...], as_json: bool) -> None:
     """
     read: list[Checkpoint] = []
     for name in checkpoints:
-        with advice(lambda step: f"info {step}"):
+        with advice(name):
             read.append(open_checkpoint(name))
     if as_json:
         every = [

@@ -89,7 +89,7 @@ def sample(
     chargen sample harbour-plays --seed-text "PELL:" --temperature 0.5
     chargen sample sishi-jueju --length 100 --seed 1 > poems.txt
     """
-    with advice(lambda step: f"sample {step}"):
+    with advice(checkpoint):
         model = load(checkpoint)
     seed_text = seed_text.removeprefix("\ufeff")  # of a file that an editor wrote
     drawn = random_seed() if seed is None else seed
@@ -101,6 +101,9 @@ def sample(
         if set(seed_text[:1] + seed_text[-1:]) & set("“”‘’「」"):
             quoted = "quotes around a text have to be straight ones on a command line"
             raise UnknownCharacterError(f"{error}\n({quoted})") from error
+        if "\\n" in seed_text:
+            newline = "a newline is typed $'First\\nCitizen' in bash and zsh"
+            raise UnknownCharacterError(f"{error}\n({newline})") from error
         raise
     except ValueError as error:  # a temperature that is not a number, say
         raise click.UsageError(str(error)) from error

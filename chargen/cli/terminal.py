@@ -33,7 +33,6 @@ class Terminal:
     def __init__(self, job: Job, console: Console) -> None:
         self._job = job
         self._console = console
-        self._validation: float | None = None
         self._shown = time.monotonic()
         self._bar: Progress | None = None
         self._gone = False
@@ -88,7 +87,6 @@ class Terminal:
             self._say(line)
 
     def _evaluation(self, event: CheckpointDue) -> None:
-        self._validation = event.validation
         mark = " (best)" if event.best and event.validation is not None else ""
         self._say(f"{self._line(event)}{mark}")
         engine = Engine(
@@ -115,8 +113,8 @@ class Terminal:
         parts.append(f"epoch {progress.epoch:.1f}")
         if progress.train is not None:
             parts.append(f"train {progress.train:.3f}")
-        if self._validation is not None:
-            parts.append(f"validation {self._validation:.3f}")
+        if isinstance(event, CheckpointDue) and event.validation is not None:
+            parts.append(f"validation {event.validation:.3f}")
         if progress.characters_per_second:
             parts.append(f"{progress.characters_per_second:,.0f} char/s")
         if self._first is None:

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from chargen.cli.advice import (
     advice,
+    ended_by_patience,
     invoked_as,
     longer_command,
     resume_command,
@@ -262,7 +263,7 @@ def train(
     }
     if tensorboard:
         require_tensorboard()  # before a folder is taken
-    mended = advice(lambda step: f"train {shlex.quote(corpus)} --resume --out {step}")
+    mended = advice("--out" if init_from is None else "--init-from")
     if dry_run:
         with mended:
             job = prepare(corpus, given, **options, dry_run=True)
@@ -308,11 +309,16 @@ def _run(
         if not error.saved:
             say("interrupted before the first step: nothing to save")
         else:
-            say(f"interrupted; saved in {job.run.folder}. To go on:")
+            say(f"interrupted; saved in {job.run.folder}. To sample from it:")
+            say(f"  {program} sample {shlex.quote(str(job.run.folder))}")
+            say("to go on:")
             say(f"  {program} {resume_command(job)}")
         raise
     if not trained:
-        say("nothing is left to do: lengths are totals, and the run has had")
+        why = "lengths are totals, and the run has had"
+        if ended_by_patience(job):
+            why = f"--patience {job.settings.patience} has ended the run, after"
+        say(f"nothing is left to do: {why}")
         say(f"  {had(job)}. To train on:")
         say(f"  {program} {longer_command(job)}")
         return
@@ -348,23 +354,26 @@ def size(job: Job) -> str:
 
 def summary(job: Job, program: str) -> Iterator[str]:
     """The last lines of a training: how good it is, and what to type next."""
-    best = job.run.read("best")
+    best, longer = job.run.read("best"), True
     if best.validation_loss is not None:
         yield f"best validation loss: {describe_loss(best.validation_loss)}"
         scored = best.training.get("validation_characters")
         xz = xz_nats(job.corpus) if scored == job.scorable else None
         if xz is not None:
             yield f"(the file compressor xz needs {xz:.4f} nats for the same text)"
-        yield verdict(job.run.log)
+        judged = verdict(job.run.log)
+        yield judged.text
+        longer = judged.longer
     elif best.train_loss is not None:
         yield f"training loss: {describe_loss(best.train_loss)}"
         yield "nothing was held out: it may know the text by heart"
     yield "to sample from it:"
     yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
-    yield "to train it for longer:"
-    yield f"  {program} {longer_command(job)}"
+    if longer:
+        yield "to train it for longer:"
+        yield f"  {program} {longer_command(job)}"
     if "init_from" not in best.training or job.init_from is not None:
-        yield "to repeat this run:"
+        yield "to repeat this run:" if job.checkpoint is None else "to start such a run:"
         yield f"  {program} {train_command(job)}"
     yield f"run: {job.run.folder}"
 

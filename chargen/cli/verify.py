@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from chargen.checkpoint import RESUME, read_manifest
 from chargen.cli.command import Command
 from chargen.errors import CheckpointError, printable
-from chargen.library import find_checkpoint
+from chargen.library import find_checkpoint, runs_in
 from chargen.log import LOG_FILE
 from chargen.run import POINTERS, RUN_FILE, Run, is_step, read_step
 
@@ -87,10 +88,11 @@ def _verify(folder: Path, *, silent: bool) -> _Report:
     run = Run(folder)
     steps = run.steps() if folder.is_dir() else []
     if not (steps or run.exists()):
-        raise CheckpointError(f"{printable(str(folder))} is no run")
+        shown = printable(str(folder))
+        below = f"; it holds runs: {shown}/*/" if runs_in([folder]) else ""
+        raise CheckpointError(f"{shown} is no run{below}")
     report.say(f"{folder}:")
-    if run.exists():
-        report.check(RUN_FILE, partial(_describe, run))
+    report.check(RUN_FILE, partial(_describe, run))
     report.check(LOG_FILE, partial(_read_log, run))
     if not steps and not any(run.has(pointer) for pointer in POINTERS):
         report.say("  no checkpoint yet")
@@ -101,18 +103,23 @@ def _verify(folder: Path, *, silent: bool) -> _Report:
     for pointer in POINTERS:
         report.check(pointer, partial(_follow, run, pointer))
     report.say(f"  the newest sound checkpoint is {report.newest_sound or 'none'}")
+    if report.newest_sound and not report.sound:
+        sound = shlex.quote(str(folder / report.newest_sound))
+        report.say(f"  to sample from it: chargen sample {sound}")
+        report.say(f"  to go back to it: chargen train CORPUS --resume --out {sound}")
     return report
 
 
 def _describe(run: Run) -> str:
+    if not run.exists():
+        raise CheckpointError("it is missing: the run can be sampled from, and not resumed")
     run.description()
     return ""
 
 
 def _read_log(run: Run) -> str:
-    for _ in run.log:
-        pass
-    return ""
+    damaged = run.log.damaged()
+    return f"but for {damaged:,} lines that cannot be read" if damaged else ""
 
 
 def _read(step: Path) -> str:
