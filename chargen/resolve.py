@@ -190,6 +190,9 @@ def recommended(
         note = f"chosen for this text{machine}: {' '.join(options)}"
     if characters >= batch:  # a batch of less costs no less
         passes = max(1, round(chosen.passes))
+        if timed and not settings.seconds:  # the default length, which `resolve` may cut
+            each = characters // batch
+            passes = min(passes, round(useful_steps(each) / each))
         note += f"; about {passes:,} pass{'es' * (passes > 1)} over the training text"
     return settings, note
 

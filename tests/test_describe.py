@@ -42,6 +42,12 @@ def invoke(*arguments, code=0):
 # --- info -------------------------------------------------------------------------------
 
 
+def test_info_says_of_a_run_that_it_is_its_best_step():
+    assert invoke("info", "one").splitlines()[0].endswith("one, its best step")
+    step = next(Path("checkpoints/one").glob("step-*"))
+    assert invoke("info", str(step)).splitlines()[0].endswith(str(step))
+
+
 def test_info_of_several_shows_what_differs_and_nothing_else():
     lines = invoke("info", "one", "two").splitlines()
     assert lines[0].split() == ["one", "two"]

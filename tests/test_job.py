@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -516,6 +517,13 @@ def test_passes_are_foretold_where_there_is_a_batch_to_time():
     said = "passes over the training text"
     assert not any(said in note for note in short)
     assert any(said in note and "length and machine" in note for note in long)
+
+
+def test_no_more_passes_are_foretold_than_the_default_length_has():
+    notes = " ".join(prepare("story.txt", {}, dry_run=True).notes)
+    foretold = re.search(r"about ([\d,]+) passes? over the training text", notes)
+    useful = re.search(r"\(([\d,]+) passes\), so it may end earlier", notes)
+    assert foretold[1] == useful[1]
 
 
 def test_a_second_run_is_told_of_the_first():

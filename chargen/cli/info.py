@@ -14,6 +14,7 @@ from chargen.cli.command import Command
 from chargen.errors import one_line
 from chargen.library import find_checkpoint, open_checkpoint
 from chargen.report import describe_loss
+from chargen.run import Run
 
 MOST = 5_000  # characters of a line: the sound strings of a stranger's file may be long
 CELL = 40
@@ -47,7 +48,9 @@ def info(checkpoints: tuple[str, ...], as_json: bool) -> None:
         for line in differences(list(checkpoints), read):
             click.echo(line)
         return
-    click.echo(one_line(f"{'checkpoint':<12}{find_checkpoint(checkpoints[0])}"))
+    path = find_checkpoint(checkpoints[0])
+    which = ", its best step" if Run(path).exists() else ""
+    click.echo(one_line(f"{'checkpoint':<12}{path}{which}"))
     for name, value in describe(read[0]):
         line = f"{name:<12}{value}"
         click.echo(one_line(line[:MOST]))  # a corpus's name adds no row of its own
