@@ -413,6 +413,17 @@ RUNS: dict[str, Callable[[Path], None]] = {
 }
 
 
+# Where another check would stand in for the one that is meant.
+REASONS = {
+    "the resume part has an unknown array": "it has the unknown 'more'",
+    "the resume part is larger than the model": "are too many for this model",
+    "the resume part is not finite": "has values that are not finite",
+    "the validation file is elsewhere": "its validation part is a path",
+    "the validation file is above": "its validation part is a path",
+    "the model is another": "are of different models",
+}
+
+
 @needs_links
 @pytest.mark.parametrize("threat", RUNS)
 def test_each_threat_is_refused_by_resume(place: Path, threat: str):
@@ -420,6 +431,7 @@ def test_each_threat_is_refused_by_resume(place: Path, threat: str):
     RUNS[threat](place / "run")
     output = harmless(["train", "text.txt", "--resume", "--out", "run"], place)
     assert "Error: " in output
+    assert REASONS.get(threat, "") in output
     assert not (place / "outside" / "new").exists()
 
 
@@ -629,7 +641,7 @@ def test_a_sound_checkpoint_is_read_in_pieces(place: Path):
     assert size > 50 * 10**6
     grown, _, refused = reading_cost(place / "run")
     assert not refused
-    assert size < grown < size + 64 * 10**6
+    assert size < grown < size + 16 * 10**6
 
 
 # --- mutations --------------------------------------------------------------------------

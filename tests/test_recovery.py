@@ -75,10 +75,12 @@ def test_the_newest_sound_step():
     assert made.newest_sound(resume=True) is None
 
 
+@pytest.mark.parametrize("damaged", [True, False])
 @pytest.mark.parametrize(("best", "after"), [(2, 2), (4, 3)], ids=["older", "newer"])
-def test_going_back_moves_the_pointers_and_removes_what_is_newer(best, after):
+def test_going_back_moves_the_pointers_and_removes_what_is_newer(best, after, damaged):
     made = described(2, 3, 4, best=best)
-    damage(Path("mine/step-00000004"))
+    if damaged:
+        damage(Path("mine/step-00000004"))
     made.go_back(Path("mine/step-00000003"))
     assert made.read("latest").step == 3
     assert made.read("best").step == after
@@ -370,10 +372,27 @@ def test_one_process_at_a_time_trains_a_run():
     assert replaced.returncode == 1
     assert "another process is training mine" in replaced.stderr
     assert run("sample", "mine", "--length", "2").returncode == 0  # reading is free
+    publish(Run(Path("mine")), 2, best=False)
+    (made.folder / "latest").write_text("step-00000001\n")
+    refused = invoked("train", "text.txt", "--resume", "--out", "mine")
+    assert "another process is training mine" in refused.output
+    assert steps(made) == ["step-00000001", "step-00000002"]  # nothing was repaired
     made.unlock()
     other = Run(Path("mine"))
     assert other.lock() is None
     other.unlock()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_lock_that_cannot_be_had_is_no_file_system_without_locks(number, monkeypatch):
+    import filelock
+
+    def acquire(*arguments, **named):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with pytest.raises(CheckpointError, match=r"cannot lock mine/\.lock"):
+        described(1).lock()
 
 
 HOLD = """

@@ -472,6 +472,35 @@ def test_a_log_that_is_too_long(tmp_path: Path) -> None:
         list(Run(tmp_path).log)
 
 
+@pytest.mark.parametrize("what", ["log", "run.json"])
+def test_what_is_rewritten_is_replaced_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    run = Run(tmp_path)
+    run.describe({"settings": {}})
+    run.log.append(log_line(1))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(source: str, target: str) -> None:
+        assert (tmp_path / target).read_bytes() == before[Path(target).name]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        if what == "log":
+            run.log.cut(lambda line: False)
+        else:
+            run.describe({"settings": {"units": 3}})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_is_flushed_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda number: sizes.append(os.fstat(number).st_size))
+    chargen.files.write_file(tmp_path / "new", b"x" * 100)
+    assert sizes == [100]
+
+
 def test_the_log(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert list(run.log) == []

@@ -314,6 +314,18 @@ def test_interrupted_equals_uninterrupted(cell, windows, stop, plan):
     assert told(first, second) == told(straight)
 
 
+def test_a_resumed_run_counts_on_from_all_that_was_counted():
+    first = Training(steps=20, eval_every=5).run()
+    saved = first.checkpoint()
+    more = {"rollbacks": 1.0, "best": 0.5, "stale": 2.0}
+    saved.resume.update({f"counter.{name}": np.array(v) for name, v in more.items()})
+    counters = Training(steps=20, eval_every=5, resume=saved).trainer.counters
+    for name in vars(counters).keys() - {"seconds"}:  # the clock's, which is given
+        assert vars(counters)[name] == float(saved.resume[f"counter.{name}"]), name
+    assert all(vars(counters)[name] for name in ("origin", "evaluated_seconds"))
+    assert counters.validation_length
+
+
 def rates(training):
     return [event.progress.learning_rate for event in training.of(Stepped)]
 
