@@ -1,4 +1,4 @@
-"""Preparing a training: settings, folders, resuming. No TensorFlow."""
+"""Preparing a training: settings, folders, resuming, and what a trainer is given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -543,3 +544,60 @@ def test_a_second_run_is_told_of_the_first():
 )
 def test_the_command_for_a_longer_run_doubles_its_length(given, end):
     assert longer_command(prepare("story.txt", given)).endswith(end)
+
+
+class Trainer:
+    """Takes what the trainer is given, and trains nothing."""
+
+    given: dict
+
+    def __init__(self, settings, corpus, batches, **given):
+        Trainer.given = given
+        self.counters = SimpleNamespace(evaluated_step=0)
+        self.progress = SimpleNamespace(step=0, share=0.0)
+
+    def nothing_left(self):
+        return False
+
+    def run(self):
+        pass
+
+
+def test_what_a_resumed_training_takes_up(monkeypatch):
+    pytest.importorskip("tensorflow")
+    plan = Plan(shards=3, xla=False)
+    job = started(prepare("story.txt", {"steps": 9, "units": 24}))
+    training = {**job.settings.to_dict(), **plan.to_dict(), "threads": 99}
+    publish(job, step=4, seconds=12.5, training=training)
+    again = prepare("story.txt", {"steps": 20}, resume=True)
+    notes = []
+    monkeypatch.setattr("chargen.trainer.Trainer", Trainer)
+    assert again.train([lambda event: notes.append(event.text)])
+    assert any("trained on 99 processors so far" in note for note in notes)
+    assert Trainer.given["resume"].step == 4
+    assert Trainer.given["plan"] == plan
+    clock = Trainer.given["clock"]
+    assert clock.lap("start") == 0.0  # a run that is resumed has paid for one
+    assert clock.spent == 12.5
+    described = again.run.description()
+    assert described["given"] == {"steps": 20, "units": 24}
+    assert described["settings"]["steps"] == 20
+    assert described["finished"] is True
+
+
+def test_checking_what_the_machine_can_do_is_no_part_of_a_run(monkeypatch):
+    pytest.importorskip("tensorflow")
+
+    def choose_plan(settings, runtime):
+        time.sleep(0.3)
+        return Plan(), ["checked"]
+
+    monkeypatch.setattr("chargen.runtime.choose_plan", choose_plan)
+    monkeypatch.setattr("chargen.trainer.Trainer", Trainer)
+    job = prepare("story.txt", {"steps": 9, "units": 24})
+    begun, notes = time.perf_counter(), []
+    assert job.train([lambda event: notes.append(event.text)], started=begun)
+    assert "checked" in notes
+    clock = Trainer.given["clock"]
+    clock.lap("start")
+    assert clock.spent < time.perf_counter() - begun - 0.25
