@@ -228,7 +228,7 @@ def score(engine: Engine, corpus: Corpus) -> tuple[float, float]:
 def measure_chargen(run: Run, corpus: Corpus, wall: float) -> System:
     """Read a run's log, and score the checkpoints that it kept."""
     kept = {checkpoint.step: checkpoint for checkpoint in map(read, run.steps())}
-    lines = [line for line in run.log() if line["kind"] == "evaluation"]
+    lines = [line for line in run.log if line["kind"] == "evaluation"]
     rows: list[Row] = []
     for line in lines:
         step, carried, cold = line["step"], line["validation"], None

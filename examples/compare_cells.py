@@ -113,7 +113,7 @@ def result(job: Job) -> Result:
     latest = job.run.read("latest")
     curve = [
         (line["epoch"], line["validation"])
-        for line in job.run.log()
+        for line in job.run.log
         if line["kind"] == "evaluation"
     ]
     characters = text.vocabulary
