@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import io
 import json
 import os
 import random
@@ -22,6 +23,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,19 +31,23 @@ import pytest
 import safetensors.numpy
 from click.testing import CliRunner
 from conftest import edit_manifest, replace_weights, tiny_checkpoint, write_run
+from rich.console import Console
 
 import chargen
 from chargen import files, log
 from chargen.checkpoint import MANIFEST, RESUME, WEIGHTS, read
-from chargen.cli import cli
+from chargen.cli import cli, sample
 from chargen.cli.runs import summary
+from chargen.cli.terminal import Terminal
 from chargen.curves import read_curve
 from chargen.errors import ChargenError, CheckpointError
+from chargen.events import Note
 from chargen.library import open_checkpoint
 from chargen.parts import find_part
 from chargen.run import Run
 
 ESCAPE = "\x1b[2J\x1b]0;owned\x07\u202e"
+NAME = "\x1b[2J\u202e"
 TEXT = "a bad bed, a dead deed\n" * 100
 
 
@@ -504,6 +510,54 @@ def test_sound_strings_with_escapes_are_shown_escaped(place: Path):
     assert found.exit_code == 0
     assert "\\x1b[2J" in found.output
     assert not any(c in found.output for c in "\x1b\x07\u202e")
+
+
+@needs_links
+def test_names_of_files_and_runs_do_not_steer_the_terminal(place: Path):
+    run, text = f"run{NAME}", f"text{NAME}.txt"
+    shutil.copytree(place / "run", place / run)
+    describe(place / run, corpus=[{"name": ESCAPE}], created=ESCAPE)
+    shutil.copytree(place / run, place / f"damaged{NAME}")
+    (place / f"damaged{NAME}" / "best").unlink()
+    (place / text).write_text(TEXT, encoding="utf-8")
+    for arguments, code in (
+        (["runs", "."], 0),
+        (["verify", run], 0),
+        (["verify", f"damaged{NAME}"], 1),
+        (["info", run], 0),
+        (["info", run, "harbour-plays"], 0),
+        (["eval", run, text], 0),
+        (["plot", run], 1),
+        (["sample", f"nothing{NAME}"], 1),
+        (["sample", f"damaged{NAME}"], 1),
+        (["train", f"nothing{NAME}"], 1),
+        (["train", text, "--dry-run"], 0),
+        (["train", text, "--init-from", run, "--dry-run"], 0),
+    ):
+        found = CliRunner().invoke(cli, arguments)
+        assert found.exit_code == code, (arguments, found.output)
+        assert "\\x1b[2J" in found.output, arguments
+        assert not any(c in found.output for c in "\x1b\x07\u202e"), arguments
+
+
+def test_notes_do_not_steer_the_terminal():
+    shown = io.StringIO()
+    Terminal(SimpleNamespace(), Console(file=shown, width=80))(Note(ESCAPE))
+    assert "\\x1b[2J" in shown.getvalue() and "\x1b" not in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("terminal", "raw", "written"),
+    [(True, False, "\\x1b\n"), (True, True, "\x1b\n"), (False, False, "\x1b\n")],
+)
+def test_generated_text_is_escaped_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, raw: bool, written: str
+):
+    stdout = io.StringIO()
+    monkeypatch.setattr(stdout, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    sample._write(["\x1b"], raw=raw)
+    assert stdout.getvalue() == written
 
 
 @pytest.mark.parametrize("what", ["chargen", "training"])

@@ -210,6 +210,14 @@ def test_a_run_that_patience_ended_says_so_and_how_to_go_on():
     assert open_checkpoint("mine/latest").step > step
 
 
+@posix
+def test_what_a_training_prints_does_not_steer_the_terminal():
+    shutil.copy("text.txt", "te\x1b[2Jxt.txt")
+    found = invoked("train", "te\x1b[2Jxt.txt", *SMALL, "--stock", "--steps", "2")
+    assert found.exit_code == 0
+    assert "\\x1b[2J" in found.output and "\x1b" not in found.output
+
+
 @pytest.mark.parametrize("lost", [("latest",), ("best", "latest"), ("best",)])
 def test_a_missing_pointer_removes_nothing_and_is_mended_by_the_printed_command(lost):
     made = described(1, 2, 3)
