@@ -538,6 +538,11 @@ def test_names_of_files_and_runs_do_not_steer_the_terminal(place: Path):
         assert found.exit_code == code, (arguments, found.output)
         assert "\\x1b[2J" in found.output, arguments
         assert not any(c in found.output for c in "\x1b\x07\u202e"), arguments
+    for arguments in (["runs", "."], ["info", run], ["verify", run], ["eval", run, text]):
+        found = CliRunner().invoke(cli, [*arguments, "--json"])
+        assert found.exit_code == 0
+        assert found.stdout.isascii() and "\x1b" not in found.stdout, arguments
+        assert "u001b[2J" in found.stdout, arguments
 
 
 def test_notes_do_not_steer_the_terminal():
