@@ -32,8 +32,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from chargen.hardware import cores, cpu_model
-from chargen.recipe import EVALUATING, START
+from chargen.system.hardware import cores, cpu_model
+from chargen.training.recipe import EVALUATING, START
 
 BASE = {
     60: "--units 256 --batch-size 32 --learning-rate 1e-2 --dropout 0.1",
@@ -84,7 +84,7 @@ def switch_on(variants: list[str]) -> None:
 
 def plain_dropout(_: float) -> None:
     """A dropout mask for each time step."""
-    from chargen import stack
+    from chargen.training.tf import forward as stack
 
     one_step = stack._mask
 
@@ -99,7 +99,8 @@ def dropconnect(rate: float) -> None:
     """Dropout of the recurrent kernels, once an update (Merity et al. 2018)."""
     import tensorflow as tf
 
-    from chargen import stack, update
+    from chargen.training.tf import forward as stack
+    from chargen.training.tf import update
 
     plain = stack.loss_and_gradients
 

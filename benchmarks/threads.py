@@ -22,13 +22,14 @@ def measure(pools: str, units: int, layers: int, batch: int, length: int) -> Non
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import numpy as np
 
-    from chargen.clock import Clock
-    from chargen.config import STOCK, Settings
-    from chargen.corpus import cut_windows, split
-    from chargen.events import Stepped
-    from chargen.runtime import prepare_tensorflow
-    from chargen.text import Text
-    from chargen.trainer import Trainer
+    from chargen.system.clock import Clock
+    from chargen.text.corpus import split
+    from chargen.text.reading import Text
+    from chargen.training.events import Stepped
+    from chargen.training.plan import STOCK
+    from chargen.training.settings import Settings
+    from chargen.training.tf.runtime import prepare_tensorflow
+    from chargen.training.tf.trainer import Trainer
 
     if pools == "chargen":
         prepare_tensorflow(Settings())
@@ -44,7 +45,7 @@ def measure(pools: str, units: int, layers: int, batch: int, length: int) -> Non
         if isinstance(event, Stepped):
             speeds.append(event.progress.characters_per_second)
 
-    batches = cut_windows(corpus.train, settings)
+    batches = settings.batches(corpus.train)
     trainer = Trainer(
         settings, corpus, batches, listeners=[listen], clock=Clock(), plan=STOCK
     )

@@ -42,16 +42,18 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from chargen.checkpoint import Arrays, read
-from chargen.config import GATES, ModelConfig, Settings
-from chargen.corpus import Corpus, cut_windows, split
-from chargen.engine import Engine
-from chargen.evaluate import evaluate
-from chargen.hardware import cores, cpu_model
-from chargen.library import find_corpus
-from chargen.run import Run
-from chargen.schedule import Length, learning_rate
-from chargen.text import read_text
+from chargen.model.cells import CELLS
+from chargen.model.shape import ModelConfig
+from chargen.runs.checkpoint import Arrays, read
+from chargen.runs.run import Run
+from chargen.sampling.engine import Engine
+from chargen.sampling.evaluate import evaluate
+from chargen.system.hardware import cores, cpu_model
+from chargen.text.corpus import Corpus, split
+from chargen.text.reading import read_text
+from chargen.text.sources import find_corpus
+from chargen.training.schedule import Length, learning_rate
+from chargen.training.settings import Settings
 
 COLD = 256  # characters a window
 SAVES = 6  # of a control's weights, in the time given: scoring one takes seconds
@@ -151,7 +153,7 @@ def prepare_pytorch(corpus: Corpus, settings: Settings) -> Control:
     torch.set_num_threads(cores())
     torch.manual_seed(settings.seed)
     config, size = settings.model, len(corpus.vocabulary)
-    batches = cut_windows(corpus.train, settings)
+    batches = settings.batches(corpus.train)
     embedding = nn.Embedding(size, config.embedding_size)
     kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[config.cell]
     rnn = kind(config.embedding_size, config.units, config.layers, batch_first=True)
@@ -196,7 +198,11 @@ def prepare_pytorch(corpus: Corpus, settings: Settings) -> Control:
 
     def weights() -> Arrays:
         arrays = {name: p.detach().numpy() for name, p in named}
-        order = [1, 0, 2] if config.cell == "gru" else list(range(GATES[config.cell]))
+        order = (
+            [1, 0, 2]
+            if config.cell == "gru"
+            else list(range(len(CELLS[config.cell].gates)))
+        )
         found = {"embedding": arrays["0.weight"]}
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         for i in range(config.layers):  # chargen's layout and gate order

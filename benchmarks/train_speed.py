@@ -50,8 +50,10 @@ from typing import Any
 
 import numpy as np
 
-from chargen.config import PRECISIONS, STATES, Plan, Settings
-from chargen.hardware import cores, cpu_model, has_bfloat16
+from chargen.model.cells import CELLS
+from chargen.system.hardware import cores, cpu_model, has_bfloat16
+from chargen.training.plan import PRECISIONS, Plan
+from chargen.training.settings import Settings
 
 Step = Callable[[], object]
 Row = dict[str, Any]
@@ -112,7 +114,7 @@ def keras_step(settings: Settings, *, jit: bool = False, pools: bool = False) ->
     import keras
     import tensorflow as tf
 
-    from chargen.runtime import prepare_tensorflow
+    from chargen.training.tf.runtime import prepare_tensorflow
 
     if pools:
         prepare_tensorflow(settings)
@@ -143,17 +145,17 @@ def chargen_step(settings: Settings, precision: str, optimizer: str = "adamw") -
     """Return a step of chargen's."""
     import tensorflow as tf
 
-    from chargen.average import newest_share
-    from chargen.model import build_model
-    from chargen.runtime import prepare_tensorflow
-    from chargen.update import Update
+    from chargen.training.tf.average import newest_share
+    from chargen.training.tf.keras_model import build_model
+    from chargen.training.tf.runtime import prepare_tensorflow
+    from chargen.training.tf.update import Update
 
     settings = dataclasses.replace(settings, optimizer=optimizer)
     prepare_tensorflow(settings)
     model = build_model(settings.model, CHARACTERS, seed=0)
     update = Update(model, settings, Plan(precision, xla=True, shards=cores()))
     zeros = tf.zeros((settings.batch_size, settings.units))
-    states = [zeros] * (STATES[settings.cell] * settings.layers)
+    states = [zeros] * (len(CELLS[settings.cell].states) * settings.layers)
     rate, key = tf.constant(RATE), tf.zeros(2, tf.int32)
     batches, updates = random_batches(settings), itertools.count(1000)
 

@@ -1,8 +1,9 @@
-"""The errors that chargen raises for its user. Imports nothing but the standard library.
+"""The errors that chargen raises for its user.
 
     ChargenError            what is wrong, where, what to do next: the CLI prints it
     ├── TextError           a text cannot be read, or cannot be used
-    │   └── UnknownCharacterError   a text has characters that the vocabulary lacks
+    │   ├── UnknownCharacterError   a text has characters that the vocabulary lacks
+    │   └── MissingTextError        the text that a model learned from is not found
     ├── CheckpointError     a run or checkpoint is missing, damaged or of a newer format
     │   └── DamagedError            the step that a run's pointer names is damaged
     ├── SettingsError       settings that contradict each other or a run
@@ -14,12 +15,21 @@ Wrong arguments of a Python call raise `ValueError` instead.
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
+
+from chargen.display import printable
 
 
 class ChargenError(Exception):
-    """Base of all errors that are the user's to mend; the message says how."""
+    """Base of all errors that are the user's to mend; the message says how.
+
+    A message may quote what a stranger's file brought along, so whatever in it could steer
+    a terminal is written as an escape. Settings and arguments are called by their Python
+    names, in backquotes (`units`, `validation=0`); the command line shows options instead.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class TextError(ChargenError):
@@ -28,6 +38,18 @@ class TextError(ChargenError):
 
 class UnknownCharacterError(TextError):
     """A text has characters that the vocabulary lacks."""
+
+
+class MissingTextError(TextError):
+    """The text that a model learned from is not found.
+
+    Attributes:
+        name: of its file.
+    """
+
+    def __init__(self, message: str, *, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class CheckpointError(ChargenError):
@@ -45,7 +67,7 @@ class DamagedError(CheckpointError):
         if sound is None:
             message += ". The run holds no sound checkpoint"
         else:
-            message += f". The newest sound checkpoint is {printable(str(sound))}"
+            message += f". The newest sound checkpoint is {sound}"
         super().__init__(message)
         self.sound = sound
 
@@ -70,36 +92,3 @@ class Interrupted(TrainingError):
         super().__init__(f"training was interrupted by signal {signal_number}")
         self.signal_number = signal_number
         self.saved = saved
-
-
-# What reverses the reading order, and the separators that some terminals obey.
-_STEERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2028\u2029") | {
-    chr(code) for code in range(0x2066, 0x206A)
-}
-
-
-def printable(text: str) -> str:
-    """Return `text` with everything that could steer a terminal written as an escape.
-
-    Newline and tab stay. Other control characters, surrogates and the marks that reverse
-    the reading order become `\\x1b`, `\\u202e` and the like, so that neither a stranger's
-    checkpoint nor a corpus can move the cursor, change colours or mislead the reader.
-    """
-    return "".join(
-        c.encode("unicode_escape").decode("ascii")
-        if c in _STEERING or (c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cs"))
-        else c
-        for c in text
-    )
-
-
-def one_line(text: str) -> str:
-    """Return `text` as `printable` does, newlines and tabs as escapes too."""
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def describe(character: str) -> str:
-    """Name one character for a message: `'“' (U+201C LEFT DOUBLE QUOTATION MARK)`."""
-    name = unicodedata.name(character, "")
-    shown = repr(character) if character.isprintable() else ascii(character)
-    return f"{shown} (U+{ord(character):04X}{' ' + name if name else ''})"

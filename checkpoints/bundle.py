@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chargen.run import LOG_FILE, RUN_FILE, Run
+from chargen.runs.run import LOG_FILE, RUN_FILE, Run
 
 BUNDLED = Path(__file__).parent / "bundled"
 COMMANDS = {

@@ -28,9 +28,11 @@ from pathlib import Path
 
 import chargen
 from chargen.cli.train import tensorflow_silenced
-from chargen.config import CELLS, WINDOWS, ModelConfig
 from chargen.errors import ChargenError
-from chargen.job import Job, prepare, start_tensorflow
+from chargen.model.cells import CELLS
+from chargen.model.shape import ModelConfig
+from chargen.text.batches import WINDOWS
+from chargen.training.job import Job, prepare, start_tensorflow
 
 NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 EVALUATIONS = 10  # points of a learning curve
@@ -117,7 +119,7 @@ def result(job: Job) -> Result:
         if line["kind"] == "evaluation"
     ]
     characters = text.vocabulary
-    cold = chargen.evaluate(
+    cold = chargen.sampling.evaluate(
         chargen.load(str(job.run.folder / "latest")),
         characters.decode(text.validation),
         context=characters.decode(text.context),

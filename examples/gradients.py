@@ -26,10 +26,11 @@ import numpy as np
 import numpy.typing as npt
 
 from chargen.cli.train import tensorflow_silenced
-from chargen.config import CELLS, ModelConfig
 from chargen.errors import ChargenError
-from chargen.job import Job, prepare, start_tensorflow
-from chargen.library import open_checkpoint
+from chargen.model.cells import CELLS
+from chargen.model.shape import ModelConfig
+from chargen.runs.find import open_checkpoint
+from chargen.training.job import Job, prepare, start_tensorflow
 
 Array = npt.NDArray[np.float64]
 Weights = Mapping[str, npt.NDArray[np.float32]]
@@ -224,7 +225,7 @@ def train(cell: str, arguments: argparse.Namespace, folder: Path) -> tuple[Job, 
     job = prepare(arguments.corpus, settings, out=folder / cell)
     with tensorflow_silenced(False):
         start_tensorflow(job.settings)
-        from chargen.model import build_model
+        from chargen.training.tf.keras_model import build_model
 
     config, size = job.settings.model, len(job.corpus.vocabulary)
     model = build_model(config, size, seed=arguments.seed)

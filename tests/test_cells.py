@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from chargen.cli import COMMANDS
-from chargen.config import CELLS, ModelConfig
-from chargen.engine import Engine
-from chargen.vocabulary import Vocabulary
+from chargen.model.cells import CELLS
+from chargen.model.shape import ModelConfig
+from chargen.sampling.engine import Engine
+from chargen.text.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
 PAGES = {

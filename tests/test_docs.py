@@ -14,7 +14,7 @@ import pytest
 
 from chargen.cli import COMMANDS
 from chargen.cli.habits import HABITS, TOOLS, Habit
-from chargen.library import BUNDLED_CORPORA
+from chargen.text.sources import BUNDLED_CORPORA
 
 ROOT = Path(__file__).parents[1]
 READMES = {

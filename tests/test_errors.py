@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chargen.display import describe, printable
 from chargen.errors import (
     ChargenError,
     CheckpointError,
@@ -17,8 +18,6 @@ from chargen.errors import (
     TextError,
     TrainingError,
     UnknownCharacterError,
-    describe,
-    printable,
 )
 
 

@@ -18,8 +18,9 @@ from typing import Any  # noqa: E402
 
 import click  # noqa: E402
 
-import chargen  # noqa: E402
-from chargen.errors import ChargenError, Interrupted, printable  # noqa: E402
+from chargen._version import __version__  # noqa: E402
+from chargen.display import printable  # noqa: E402
+from chargen.errors import ChargenError, Interrupted  # noqa: E402
 
 
 def _corpora() -> click.Command:
@@ -101,12 +102,12 @@ class Commands(click.Group):
         if name not in COMMANDS and not name.startswith("-"):
             from difflib import get_close_matches
 
-            from chargen.cli.habits import COMMANDS as THEIRS
+            from chargen.cli.aliases import THEIR_COMMANDS
 
             near = get_close_matches(name, COMMANDS)
             message = f"No such command {name!r}."
-            if name in THEIRS:
-                message += f" In chargen it is {THEIRS[name]}."
+            if name in THEIR_COMMANDS:
+                message += f" In chargen it is {THEIR_COMMANDS[name]}."
             elif near:
                 message += f" Did you mean {near[0]}?"
             raise click.UsageError(message, ctx)
@@ -117,11 +118,13 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Interrupted as error:
-            from chargen.signals import exit_code
+            from chargen.system.signals import exit_code
 
             ctx.exit(exit_code(error.signal_number))
         except ChargenError as error:
-            raise click.ClickException(printable(str(error))) from error
+            from chargen.cli.options import as_options
+
+            raise click.ClickException(as_options(str(error))) from error
         except MemoryError as error:
             raise click.ClickException("there is not enough memory for this") from error
         except OSError as error:
@@ -135,7 +138,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(chargen.__version__, "--version", prog_name="chargen")
+@click.version_option(__version__, "--version", prog_name="chargen")
 def cli() -> None:
     """Train a character-level text generator on a text file, and sample from it.
 

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from chargen.cli.command import TYPED
-from chargen.config import FIXED
+from chargen.cli.options import format_value, option
 from chargen.errors import CheckpointError, DamagedError
-from chargen.options import format_value, option
+from chargen.training.settings import FIXED
 
 if TYPE_CHECKING:
-    from chargen.job import Job
+    from chargen.training.job import Job
+    from chargen.training.resolve import Resolved
+    from chargen.training.settings import Settings
 
 LEAST_SECONDS = 60.0  # of a run that is recommended: to start takes ten of them
 
@@ -74,20 +76,21 @@ def invoked_as() -> str:
     return shlex.quote(str(script))
 
 
-def train_command(job: Job) -> str:
-    """What chargen is to be told to repeat this run, every setting written out."""
-    words = ["train", job.corpus_name]
-    values = job.settings.to_dict()
+def train_command(resolved: Resolved, settings: Settings) -> str:
+    """What chargen is to be told to repeat a run, every setting written out."""
+    request = resolved.read.request
+    words = ["train", request.corpus]
+    values = settings.to_dict()
     if values.get("seconds") and values.get("steps"):  # the default length
         del values["seconds"], values["steps"]
-    if job.settings.windows == "streams":
+    if settings.windows == "streams":
         del values["stride"]
-    values.update(job.files)
+    values.update(resolved.read.held_out.files)
     if values.pop("stock"):
         words.append("--stock")
-    if job.init_from is not None:
-        words += ["--init-from", job.init_from]
-        words += ["--drop-unused"] * job.drop_unused
+    if request.init_from is not None:
+        words += ["--init-from", request.init_from]
+        words += ["--drop-unused"] * request.drop_unused
         values = {name: value for name, value in values.items() if name not in FIXED}
     for name, value in values.items():
         words += [option(name), format_value(name, value)]
@@ -96,9 +99,9 @@ def train_command(job: Job) -> str:
 
 def resume_command(job: Job) -> str:
     """What chargen is to be told to go on with this run."""
-    words = ["train", job.corpus_name, "--resume"]
+    words = ["train", job.resolved.read.request.corpus, "--resume"]
     words += ["--out", str(job.run.folder)]
-    for part, name in job.files.items():
+    for part, name in job.resolved.read.held_out.files.items():
         words += [option(part), name]
     return shlex.join(words)
 

@@ -1,14 +1,16 @@
-"""What all commands share: options from the environment, and answers to other habits."""
+"""What all commands share: options by variables, grouped help, answers to other habits."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from chargen.errors import printable
+from chargen.cli.options import sections
+from chargen.display import printable
 
 DASHES = "–—―"  # what word processors make of hyphens
 
@@ -19,30 +21,27 @@ TYPED = "chargen.typed"
 NOT_FROM_ENVIRONMENT = ("overwrite", "resume")
 
 
-class Whole(click.IntRange):
-    """A whole number in a range; messages call it that."""
-
-    name = "whole number"
-
-
-class Number(click.FloatRange):
-    """A number in a range; messages call it that."""
-
-    name = "number"
-
-
 class Command(click.Command):
     """A command whose options read `CHARGEN_<COMMAND>_<OPTION>` too.
 
     Args:
         name: the command's.
         extra: what to say of an argument too many.
+        groups: the headings of its options in the help, in order.
         attributes: of a `click.Command`.
     """
 
-    def __init__(self, name: str | None, *, extra: str = "", **attributes: Any) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        extra: str = "",
+        groups: Sequence[str] = (),
+        **attributes: Any,
+    ) -> None:
         super().__init__(name, **attributes)
         self._extra = extra
+        self._groups = groups
         self.context_settings["help_option_names"] = ["-h", "--help"]
         prefix = f"CHARGEN_{name}_".upper()
         for parameter in self.params:
@@ -83,6 +82,13 @@ class Command(click.Command):
                 advice = f"{dashed[0]} begins with a dash, not with hyphens: {hyphens}"
             raise click.UsageError(f"{error.message}. {advice}".strip(), ctx) from error
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under their headings."""
+        for heading, options in sections(self.get_params(ctx), self._groups):
+            records = (option.get_help_record(ctx) for option in options)
+            with formatter.section(heading):
+                formatter.write_dl([record for record in records if record is not None])
+
     def _warn_of_variables(self) -> None:
         """Name what is set in the environment for an option that there is not."""
         prefix = f"CHARGEN_{self.name}_".upper()
@@ -96,7 +102,7 @@ class Command(click.Command):
 
     def _answer(self, option: str) -> str | None:
         """What to say of an unknown option, if more can be said than that."""
-        from chargen.cli.habits import find, plain  # only errors need it
+        from chargen.cli.aliases import find, plain  # only errors need it
 
         shown = option.split("=")[0]
         ours = f"--{plain(option)}"

@@ -7,8 +7,8 @@ import json
 import click
 
 from chargen.cli.command import Command
-from chargen.library import bundled_corpora
-from chargen.text import read_text
+from chargen.text.reading import read_text
+from chargen.text.sources import bundled_corpora
 
 
 @click.command(cls=Command)

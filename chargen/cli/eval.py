@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
+from chargen.checks import is_count
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.config import is_count
-from chargen.engine import Engine
-from chargen.errors import TextError, printable
-from chargen.evaluate import Evaluation, evaluate
-from chargen.library import find_checkpoint, find_corpus, open_checkpoint
-from chargen.parts import PARTS, Part, find_part
-from chargen.text import read_text
+from chargen.display import printable
+from chargen.errors import MissingTextError, TextError
+from chargen.runs.find import find_checkpoint, open_checkpoint
+from chargen.runs.held_out import Part, find_part
+from chargen.sampling.engine import Engine
+from chargen.sampling.evaluate import Evaluation, evaluate
+from chargen.text.reading import read_text
+from chargen.text.sources import HELD_OUT, find_corpus, in_role
 
 COLD_EVERY = 256
 ROWS = (
@@ -33,7 +36,7 @@ ROWS = (
 @click.argument("files", nargs=-1)
 @click.option(
     "--part",
-    type=click.Choice(PARTS),
+    type=click.Choice(HELD_OUT),
     help="Score this part of the text that CHECKPOINT was trained on; FILES say where that "
     "is.  [default: validation, without FILES]",
 )
@@ -69,14 +72,21 @@ def evaluate_command(
     paths = [find_corpus(name) for name in files]
     if files and part is None:
         texts = [read_text(path, encoding=encoding) for path in paths]
+        learned = in_role(found.corpus, "train")
         for text in texts:
-            if found.corpus and text.sha256 == found.corpus[0]["sha256"]:
+            if learned is not None and text.sha256 == learned.sha256:
                 note = f"note: the model was trained on {text.name}; of what it did not see"
-                click.echo(printable(f"{note}, --part {PARTS[0]} tells"), err=True)
+                click.echo(printable(f"{note}, --part {'validation'} tells"), err=True)
         parts = [Part(text.name, text.characters) for text in texts]
     else:
-        part = part or PARTS[0]
-        parts = [find_part(found, part, paths)]
+        part = part or "validation"
+        try:
+            parts = [find_part(found, part, paths)]
+        except MissingTextError as error:
+            name = shlex.quote(error.name)
+            raise TextError(
+                f"{error}, as in chargen eval CHECKPOINT PATH/{name} --part {part}"
+            ) from error
     model = Engine.from_checkpoint(found)
     results = [_score(model, each) for each in parts]
     if as_json:
@@ -88,7 +98,7 @@ def evaluate_command(
     for each, result in zip(parts, results, strict=True):
         for line in _lines(each, *result):
             click.echo(printable(line))
-    if part == PARTS[0] and found.validation_loss is not None:
+    if part == "validation" and found.validation_loss is not None:
         count = found.training.get("validation_characters")
         other = is_count(count) and count != results[0][0].characters
         shown = f", on {count:,} of them" if other else ""

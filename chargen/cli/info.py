@@ -8,17 +8,17 @@ from typing import Any
 
 import click
 
-from chargen.checkpoint import Checkpoint
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.errors import one_line
-from chargen.library import find_checkpoint, open_checkpoint
-from chargen.report import describe_loss
-from chargen.run import Run
+from chargen.display import one_line
+from chargen.model.cells import CELLS
+from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.find import find_checkpoint, open_checkpoint
+from chargen.runs.run import Run
+from chargen.training.verdict import describe_loss
 
 MOST = 5_000  # characters of a line: the sound strings of a stranger's file may be long
 CELL = 40
-CELL_NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
 
 @click.command(cls=Command, short_help="Describe checkpoints, or compare them.")
@@ -62,7 +62,7 @@ def facts(found: Checkpoint) -> dict[str, Any]:
         "chargen": found.chargen,
         **found.model.to_dict(),
         "parameters": found.model.parameters(len(found.vocabulary)),
-        "corpus": [dict(source) for source in found.corpus],
+        "corpus": [source.to_dict() for source in found.corpus],
         "text": dict(found.text),
         "step": found.step,
         "epoch": found.epoch,
@@ -105,8 +105,8 @@ def _cells(found: Checkpoint) -> Iterator[tuple[str, str]]:
     for name in ("validation", "train"):
         loss = said["losses"][name]
         yield f"{name} loss", "-" if loss is None else f"{loss:.4f}"
-    yield "corpus", ", ".join(str(source["name"]) for source in found.corpus)
-    yield "SHA-256", ", ".join(str(source["sha256"])[:12] for source in found.corpus)
+    yield "corpus", ", ".join(source.name for source in found.corpus)
+    yield "SHA-256", ", ".join(source.sha256[:12] for source in found.corpus)
     yield "vocabulary", f"{len(found.vocabulary):,}"
     yield "parameters", f"{said['parameters']:,}"
     for name in (*found.model.to_dict(), "step", "chargen"):
@@ -123,7 +123,7 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
     rows = [
         (
             "model",
-            f"{model.layers} × {CELL_NAMES[model.cell]} of {model.units} units, "
+            f"{model.layers} × {CELLS[model.cell].keras} of {model.units} units, "
             f"embedding {model.embedding_size}, dropout {model.dropout:g}, "
             f"{model.parameters(size):,} parameters",
         )
@@ -132,10 +132,10 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
         rows.append(
             (
                 "corpus",
-                f"{source['name']}, {source['bytes']:,} bytes, {found.text['encoding']}",
+                f"{source.name}, {source.size:,} bytes, {found.text['encoding']}",
             )
         )
-        rows.append(("", f"SHA-256 {source['sha256']}"))
+        rows.append(("", f"SHA-256 {source.sha256}"))
     rows.append(("vocabulary", f"{size:,} characters: {_shown(found)}"))
     rows.append(
         (

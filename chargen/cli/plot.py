@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from chargen.cli.command import Command
-from chargen.curves import AXES, PICTURES, draw, read_curve, sketch
-from chargen.errors import CheckpointError, printable
-from chargen.library import find_checkpoint
-from chargen.run import Run
+from chargen.display import printable
+from chargen.errors import CheckpointError
+from chargen.runs.curves import AXES, PICTURES, draw, read_curve, sketch
+from chargen.runs.find import find_checkpoint
+from chargen.runs.run import Run
 
 
 @click.command(cls=Command, short_help="Draw learning curves.")

@@ -8,11 +8,13 @@ from typing import Any
 
 import click
 
-from chargen.checkpoint import read_manifest
 from chargen.cli.command import Command
-from chargen.errors import CheckpointError, one_line, printable
-from chargen.library import BUNDLED_CHECKPOINTS, checkpoint_folders, hidden, runs_in
-from chargen.run import Run
+from chargen.display import one_line, printable
+from chargen.errors import CheckpointError
+from chargen.runs.checkpoint import read_manifest
+from chargen.runs.find import BUNDLED_CHECKPOINTS, checkpoint_folders, hidden, runs_in
+from chargen.runs.run import Run
+from chargen.text.sources import in_role
 
 COLUMNS = ("name", "corpus", "created", "loss", "steps", "finished")
 
@@ -65,8 +67,8 @@ def summary(run: Run, *, bare: bool) -> dict[str, Any]:
     about: dict[str, Any] = {"name": name, "folder": str(run.folder)}
     try:
         description = run.description()
-        sources = description.get("corpus") or [{}]
-        about["corpus"] = str(sources[0].get("name", ""))
+        source = in_role(run.sources(), "train")
+        about["corpus"] = source.name if source else ""
         about["created"] = str(description.get("created", ""))
         about["finished"] = description.get("finished") is True
         if not run.has("latest") and not run.steps():

@@ -12,16 +12,19 @@ from typing import Any
 
 import click
 
-from chargen import generate, load
 from chargen.cli.advice import advice
-from chargen.cli.command import Command, Number, Whole
-from chargen.errors import UnknownCharacterError, printable
-from chargen.generate import DEFAULT_LENGTH, DEFAULT_TEMPERATURE, random_seed
-from chargen.library import find_checkpoint, hides_bundled, newer_run
-from chargen.text import normalise_newlines
+from chargen.cli.command import Command
+from chargen.cli.options import WholeType, as_options, settings
+from chargen.display import printable
+from chargen.errors import UnknownCharacterError
+from chargen.runs.find import find_checkpoint, hides_bundled, newer_run
+from chargen.sampling.engine import load
+from chargen.sampling.generate import generate, random_seed
+from chargen.sampling.options import Sampling
+from chargen.text.reading import normalise_newlines
 
 
-class Seed(Whole):
+class Seed(WholeType):
     """A random seed, which people take for the text to start from."""
 
     def convert(
@@ -31,7 +34,7 @@ class Seed(Whole):
         try:
             int(value)
         except ValueError:
-            self.fail(f"{value!r} is no number; a text goes to --seed-text", param, ctx)
+            self.fail(f"{value!r} is not a number; a text goes to --seed-text", param, ctx)
         return int(super().convert(value, param, ctx))
 
 
@@ -47,38 +50,13 @@ class Seed(Whole):
     metavar="TEXT",
     help="The text to continue, of any length.  [default: none]",
 )
-@click.option(
-    "--length",
-    type=Whole(min=0),
-    default=DEFAULT_LENGTH,
-    show_default=True,
-    help="How many new characters.",
-)
-@click.option(
-    "--temperature",
-    type=Number(min=0, max=1e6),
-    default=DEFAULT_TEMPERATURE,
-    show_default=True,
-    help="Below 1 plays safe, above 1 is bold; 0 always takes the likeliest.",
-)
-@click.option(
-    "--seed",
-    type=Seed(min=0),
-    help="Random seed: the same one gives the same text.  [default: drawn, and named]",
-)
+@settings(Sampling, seed={"type": Seed(min=0)})
 @click.option(
     "--raw",
     is_flag=True,
     help="Write control characters as they are, even to a terminal.",
 )
-def sample(
-    checkpoint: str,
-    seed_text: str,
-    length: int,
-    temperature: float,
-    seed: int | None,
-    raw: bool,
-) -> None:
+def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
     """Write text as CHECKPOINT does.
 
     CHECKPOINT is the folder of a run or of one of its steps, or the name of a run under
@@ -92,11 +70,9 @@ def sample(
     with advice(checkpoint):
         model = load(checkpoint)
     seed_text = seed_text.removeprefix("\ufeff")  # of a file that an editor wrote
-    drawn = random_seed() if seed is None else seed
+    sampling, drawn = _sampling(values)
     try:
-        characters = generate(
-            model, seed_text, length=length, temperature=temperature, seed=drawn
-        )
+        characters = generate(model, seed_text, sampling)
     except UnknownCharacterError as error:
         if set(seed_text[:1] + seed_text[-1:]) & set("“”‘’「」"):
             quoted = "quotes around a text have to be straight ones on a command line"
@@ -105,16 +81,15 @@ def sample(
             newline = "a newline is typed $'First\\nCitizen' in bash and zsh"
             raise UnknownCharacterError(f"{error}\n({newline})") from error
         raise
-    except ValueError as error:  # a temperature that is not a number, say
-        raise click.UsageError(str(error)) from error
     newer = newer_run(find_checkpoint(checkpoint))
     if newer is not None:
         note = f"note: {newer} is a newer run of the same text"
         click.echo(printable(note), err=True)
     if hides_bundled(checkpoint):
         click.echo(f"from {find_checkpoint(checkpoint)}, not the bundled one", err=True)
-    if seed is None and temperature > 0 and length:
-        click.echo(f"seed {drawn} (the same text again: --seed {drawn})", err=True)
+    if drawn and sampling.temperature > 0 and sampling.length:
+        seed = sampling.seed
+        click.echo(f"seed {seed} (the same text again: --seed {seed})", err=True)
     try:
         _write(itertools.chain([normalise_newlines(seed_text)], characters), raw=raw)
     except OSError as error:
@@ -122,6 +97,18 @@ def sample(
             raise
         # The reader has what it wanted. Nothing more must be flushed to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _sampling(values: dict[str, Any]) -> tuple[Sampling, bool]:
+    """Return how to sample, and whether the seed was drawn."""
+    drawn = values["seed"] is None
+    try:
+        sampling = Sampling(
+            **{**values, "seed": random_seed() if drawn else values["seed"]}
+        )
+    except ValueError as error:  # a temperature that is not a number, say
+        raise click.UsageError(as_options(str(error))) from error
+    return sampling, drawn
 
 
 def _write(texts: Iterable[str], *, raw: bool) -> None:

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 from rich.text import Text
 
-from chargen import generate
-from chargen.engine import Engine
-from chargen.errors import printable
-from chargen.events import CheckpointDue, Event, Note, RolledBack, Stepped
-from chargen.job import Job
-from chargen.options import format_seconds
+from chargen.cli.options import as_options
+from chargen.display import format_seconds, printable
+from chargen.sampling.engine import Engine
+from chargen.sampling.generate import generate
+from chargen.training.events import CheckpointDue, Event, Note, RolledBack, Stepped
+from chargen.training.job import Job
 
 SAMPLE_LENGTH = 120
 SAMPLE_ROWS = 5
@@ -76,7 +76,7 @@ class Terminal:
                 f"{event.step:,} with the learning rate {event.learning_rate:g}"
             )
         elif isinstance(event, Note):
-            self._say(f"note: {event.text}")
+            self._say(f"note: {as_options(event.text)}")
 
     def _step(self, event: Stepped) -> None:
         line = self._line(event)
@@ -91,9 +91,9 @@ class Terminal:
         self._say(f"{self._line(event)}{mark}")
         engine = Engine(
             self._job.settings.model,
-            self._job.corpus.vocabulary,
+            self._job.resolved.corpus.vocabulary,
             event.weights,
-            start=self._job.corpus.commonest_character,
+            start=self._job.resolved.corpus.commonest_character,
         )
         text = "".join(
             generate(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -21,199 +20,97 @@ from chargen.cli.advice import (
     invoked_as,
     longer_command,
     resume_command,
-    train_command,
 )
-from chargen.cli.command import Command, Number, Whole
-from chargen.config import (
-    CELLS,
-    DEVICES,
-    LENGTHS,
-    OPTIMIZERS,
-    PRECISIONS,
-    WINDOWS,
-    Settings,
+from chargen.cli.command import Command
+from chargen.cli.options import SettingOption, as_options, settings
+from chargen.cli.summary import had, plan_lines, size, summary
+from chargen.display import printable
+from chargen.errors import ChargenError, Interrupted
+from chargen.system.signals import StopSignals
+from chargen.training.job import Job, start_tensorflow
+from chargen.training.prepare import claim
+from chargen.training.read import read
+from chargen.training.request import Request
+from chargen.training.resolve import resolve
+from chargen.training.settings import GROUPS, LENGTHS, Settings
+from chargen.training.writers import require_tensorboard
+
+
+@click.command(
+    cls=Command,
+    groups=GROUPS,
+    short_help="Train a model on a text, or go on with a run.",
 )
-from chargen.errors import Interrupted, printable
-from chargen.job import Job, prepare, start_tensorflow
-from chargen.options import format_seconds
-from chargen.recipe import CHOSEN
-from chargen.report import describe_loss, verdict, xz_nats
-from chargen.signals import StopSignals
-from chargen.tensorboard import require_tensorboard
-
-F = TypeVar("F", bound=Callable[..., Any])
-DEFAULTS = Settings()
-
-
-class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A duration such as 90s, 5m or 1h30m."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the seconds."""
-        if isinstance(value, float | int):
-            return float(value)
-        number = r"(\d+(?:\.\d+)?)"
-        match = re.fullmatch(rf"(?:{number}h)?(?:{number}m)?(?:{number}s)?", value.lower())
-        if not value or not match:
-            self.fail(f"{value!r} is no duration: write 90s, 5m or 1h30m", param, ctx)
-        parts = zip(match.groups(), (3600.0, 60.0, 1.0), strict=True)
-        seconds = sum(float(part) * unit for part, unit in parts if part)
-        if seconds <= 0:
-            self.fail("a duration must be above 0", param, ctx)
-        return seconds
-
-
-class HeldOut(click.ParamType):  # type: ignore[type-arg]
-    """A fraction in [0, 1), or a file."""
-
-    name = "fraction or file"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | str:
-        """Return the number, or the file's name."""
-        if not isinstance(value, str) or os.path.isfile(value):
-            return value  # type: ignore[no-any-return]
-        try:
-            fraction = float(value)
-        except ValueError:
-            self.fail(f"there is no file {value!r}, and it is no number", param, ctx)
-        if not 0 <= fraction < 1:
-            self.fail(f"{value} is not in the range 0<=x<1", param, ctx)
-        return fraction
-
-
-def setting(name: str, kind: Any, help_text: str, *, flag: str = "") -> Callable[[F], F]:
-    """An option for a setting, with the default that `Settings` gives it."""
-    default = getattr(DEFAULTS, name)
-    shown: bool | str = default is not None
-    if name == "save_every":
-        default = format_seconds(default)
-    elif name in CHOSEN:
-        shown = "by the text and the length"
-    return click.option(
-        flag or f"--{name.replace('_', '-')}",
-        name,
-        type=kind,
-        default=default,
-        show_default=shown,
-        help=help_text,
-    )
-
-
-ABOVE_0 = Number(min=0, min_open=True)
-FROM_0 = Number(min=0)
-SHARE = Number(min=0, max=1, max_open=True)
-COUNT = Whole(min=1)
-
-
-@click.command(cls=Command, short_help="Train a model on a text, or go on with a run.")
 @click.argument("corpus")
-@setting(
-    "seconds",
-    Duration(),
-    "Length: a time such as 90s, 5m, 1h30m.  [default: 5m]",
-    flag="--for",
-)
-@setting("epochs", COUNT, "Length: passes over the training text.")
-@setting("steps", COUNT, "Length: updates.")
+@settings(Settings)
 @click.option(
     "--out",
+    cls=SettingOption,
+    group="saving",
+    common=True,
     type=click.Path(path_type=Path),
     help="The run's folder.  [default: a new one, checkpoints/<corpus>]",
 )
 @click.option(
     "--resume",
+    cls=SettingOption,
+    group="saving",
+    common=True,
     is_flag=True,
     help="Go on with the run in --out, or with the corpus's newest. With a step of a run "
     "in --out: from there; newer ones are removed.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+@click.option(
+    "--overwrite",
+    cls=SettingOption,
+    group="saving",
+    common=True,
+    is_flag=True,
+    help="Replace the run in --out.",
+)
 @click.option(
     "--init-from",
+    cls=SettingOption,
+    group="model",
     metavar="CHECKPOINT",
     help="Start from this model, which may have learned from another text.",
 )
 @click.option(
     "--drop-unused",
+    cls=SettingOption,
+    group="model",
     is_flag=True,
     help="With --init-from: leave out characters that CORPUS lacks.",
 )
-@setting("cell", click.Choice(CELLS, case_sensitive=False), "The recurrent cell.")
-@setting("units", COUNT, "Size of each recurrent layer.")
-@setting("layers", COUNT, "Number of recurrent layers.")
-@setting("embedding_size", COUNT, "Size of a character's vector.")
-@setting("dropout", SHARE, "Share of each layer's units dropped in training.")
-@setting("batch_size", COUNT, "Streams or windows a step.")
-@setting("seq_length", COUNT, "Characters a window: gradients reach back so far.")
-@setting(
-    "windows",
-    click.Choice(WINDOWS, case_sensitive=False),
-    "Streams carry the state on; shuffled windows each start from zero.",
-)
-@setting("stride", COUNT, "Characters between the starts of shuffled windows.")
-@setting(
-    "validation",
-    HeldOut(),
-    "Held out: the text's last part, or a file.  [default: 0.1; 0 for a short text]",
-)
-@setting(
-    "test",
-    HeldOut(),
-    "Held out from validation, too, for `chargen eval --part test`: the text's very last "
-    "part, or a file.  [default: none]",
-)
-@setting("encoding", str, "Of the corpus.  [default: UTF-8, or by the byte order mark]")
-@setting(
-    "optimizer",
-    click.Choice(OPTIMIZERS, case_sensitive=False),
-    "SOAP needs far fewer updates; AdamW is what is common.",
-)
-@setting("learning_rate", ABOVE_0, "Peak rate.")
-@setting("warmup", SHARE, "Share of the run during which the rate rises.")
-@setting("weight_decay", FROM_0, "Decoupled weight decay; biases have none.")
-@setting("clip_norm", FROM_0, "Bound on the gradient's global norm; 0 for none.")
-@setting(
-    "eval_every",
-    COUNT,
-    "Steps between evaluations.  [default: 20 a run, if they fit into 5 % of its time]",
-)
-@setting("save_every", Duration(), "Time between checkpoints at the most.")
-@setting("keep", COUNT, "Newest checkpoints that stay; the best stays in any case.")
-@setting(
-    "patience",
-    COUNT,
-    "Stop after so many evaluations without progress.  [default: never]",
-)
-@setting("seed", Whole(min=0), "Of the weights, the data order and dropout.")
-@setting(
-    "precision",
-    click.Choice(("auto", *PRECISIONS), case_sensitive=False),
-    "Of the operands of matrix products; auto: bfloat16 where the CPU multiplies it.",
-)
-@setting("threads", COUNT, "Processors to use.  [default: all]")
-@setting(
-    "device",
-    click.Choice(DEVICES, case_sensitive=False),
-    "Where to train; auto: a GPU if there is one.",
-)
-@click.option("--stock", is_flag=True, help="Train with Keras's own layers, slower.")
 @click.option(
     "--dry-run",
+    cls=SettingOption,
+    group="output",
+    common=True,
     is_flag=True,
     help="Print what would be trained, and the command that says so; train nothing.",
 )
 @click.option(
     "--tensorboard",
+    cls=SettingOption,
+    group="output",
     is_flag=True,
     help="Show the log in TensorBoard, too: in the folder tensorboard of the run.",
 )
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-@click.option("--verbose", is_flag=True, help="Show TensorFlow's own messages.")
+@click.option(
+    "--quiet",
+    cls=SettingOption,
+    group="output",
+    is_flag=True,
+    help="Print nothing but errors, and the run's folder.",
+)
+@click.option(
+    "--verbose",
+    cls=SettingOption,
+    group="output",
+    is_flag=True,
+    help="Show TensorFlow's own messages.",
+)
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -228,7 +125,7 @@ def train(
     tensorboard: bool,
     quiet: bool,
     verbose: bool,
-    **settings: Any,
+    **values: Any,
 ) -> None:
     """Train a model on CORPUS, a text file or the name of a bundled text.
 
@@ -240,43 +137,43 @@ def train(
     chargen train novel.txt --resume --for 10m
     chargen train letters.txt --init-from novel
     """
-    given = {
-        name: value
-        for name, value in settings.items()
-        if ctx.get_parameter_source(name) != ParameterSource.DEFAULT
-    }
-    typed = {
-        name
-        for name in LENGTHS
-        if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
-    }
+    if tensorboard:
+        require_tensorboard()  # before a folder is taken
+    mended = advice("--out" if init_from is None else "--init-from")
+    with mended, contextlib.ExitStack() as open_contexts:
+        stop = open_contexts.enter_context(StopSignals())
+        resolved = resolve(
+            read(
+                Request(
+                    corpus=corpus,
+                    given=_given(ctx, values),
+                    out=out,
+                    resume=resume,
+                    overwrite=overwrite,
+                    init_from=init_from,
+                    drop_unused=drop_unused,
+                    dry_run=dry_run,
+                )
+            )
+        )
+        if dry_run:
+            for line in plan_lines(resolved):
+                click.echo(printable(line))
+            return
+        job = open_contexts.enter_context(claim(resolved))
+        _run(job, stop, tensorboard=tensorboard, quiet=quiet, verbose=verbose)
+
+
+def _given(ctx: click.Context, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were asked for, on the command line or by a variable."""
+    sources = {name: ctx.get_parameter_source(name) for name in values}
+    given = {k: v for k, v in values.items() if sources[k] != ParameterSource.DEFAULT}
+    typed = {name for name in LENGTHS if sources[name] == ParameterSource.COMMANDLINE}
     if typed:  # a length on the command line comes before one in the environment
         given = {k: v for k, v in given.items() if k not in LENGTHS or k in typed}
     if sum(name in given for name in LENGTHS) > 1:
         raise click.UsageError("give one of --for, --epochs and --steps")
-    options: dict[str, Any] = {
-        "out": out,
-        "resume": resume,
-        "overwrite": overwrite,
-        "init_from": init_from,
-        "drop_unused": drop_unused,
-    }
-    if tensorboard:
-        require_tensorboard()  # before a folder is taken
-    mended = advice("--out" if init_from is None else "--init-from")
-    if dry_run:
-        with mended:
-            job = prepare(corpus, given, **options, dry_run=True)
-        for line in plan_lines(job):
-            click.echo(printable(line))
-        return
-    with StopSignals() as stop:
-        with mended:
-            job = prepare(corpus, given, **options)
-        try:
-            _run(job, stop, tensorboard=tensorboard, quiet=quiet, verbose=verbose)
-        finally:
-            job.tidy()
+    return given
 
 
 def _run(
@@ -287,6 +184,8 @@ def _run(
     from chargen.cli import STARTED
     from chargen.cli.terminal import Terminal
 
+    resolved = job.resolved
+
     def say(text: str) -> None:
         if not quiet:
             with contextlib.suppress(OSError):  # the terminal may be gone: SIGHUP
@@ -294,16 +193,20 @@ def _run(
 
     say(f"run: {job.run.folder}")
     for note in job.notes:
-        say(f"note: {note}")
-    say(f"{size(job)}. Loading TensorFlow …")
+        say(f"note: {as_options(note)}")
+    say(f"{size(resolved)}. Loading TensorFlow …")
     with tensorflow_silenced(verbose):
-        start_tensorflow(job.settings)
+        runtime = start_tensorflow(job.settings)
     program = invoked_as()
     terminal = Terminal(job, Console(stderr=True, quiet=quiet, highlight=False))
     try:
         with terminal:
             trained = job.train(
-                [terminal], stop=stop, started=STARTED, tensorboard=tensorboard
+                [terminal],
+                stop=stop,
+                started=STARTED,
+                tensorboard=tensorboard,
+                runtime=runtime,
             )
     except Interrupted as error:
         if not error.saved:
@@ -321,61 +224,17 @@ def _run(
         say(f"nothing is left to do: {why}")
         say(f"  {had(job)}. To train on:")
         say(f"  {program} {longer_command(job)}")
-        return
-    for line in summary(job, program):
-        say(line)
+    else:
+        for line in summary(job, program):
+            say(line)
+    _write_folder(job.run.folder)
 
 
-def had(job: Job) -> str:
-    """How long a run that is resumed has been."""
-    done = job.checkpoint
-    if done is None:
-        return "nothing"
-    seconds = format_seconds(float(round(done.seconds)))
-    return f"{done.step:,} steps, {done.epoch:.1f} epochs, {seconds}"
-
-
-def plan_lines(job: Job) -> Iterator[str]:
-    """What a training would do, and the command that repeats it."""
-    yield size(job)
-    yield from job.notes
-    yield f"{invoked_as()} {train_command(job)}"
-
-
-def size(job: Job) -> str:
-    """What there is to learn from, and how large the model is."""
-    corpus, different = job.corpus, len(job.corpus.vocabulary)
-    return (
-        f"{len(corpus.train):,} characters to learn from, {len(corpus.validation):,} to "
-        f"validate on, {different:,} different ones; "
-        f"{job.settings.model.parameters(different):,} parameters"
-    )
-
-
-def summary(job: Job, program: str) -> Iterator[str]:
-    """The last lines of a training: how good it is, and what to type next."""
-    best, longer = job.run.read("best"), True
-    if best.validation_loss is not None:
-        yield f"best validation loss: {describe_loss(best.validation_loss)}"
-        scored = best.training.get("validation_characters")
-        xz = xz_nats(job.corpus) if scored == job.scorable else None
-        if xz is not None:
-            yield f"(the file compressor xz needs {xz:.4f} nats for the same text)"
-        judged = verdict(job.run.log)
-        yield judged.text
-        longer = judged.longer
-    elif best.train_loss is not None:
-        yield f"training loss: {describe_loss(best.train_loss)}"
-        yield "nothing was held out: it may know the text by heart"
-    yield "to sample from it:"
-    yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
-    if longer:
-        yield "to train it for longer:"
-        yield f"  {program} {longer_command(job)}"
-    if "init_from" not in best.training or job.init_from is not None:
-        yield "to repeat this run:" if job.checkpoint is None else "to start such a run:"
-        yield f"  {program} {train_command(job)}"
-    yield f"run: {job.run.folder}"
+def _write_folder(folder: Path) -> None:
+    """Write the run's folder to stdout, where a script finds it."""
+    with contextlib.suppress(OSError):  # nobody reads
+        shown = printable(str(folder)) if sys.stdout.isatty() else os.fsencode(folder)
+        click.echo(shown)
 
 
 @contextlib.contextmanager
@@ -400,6 +259,8 @@ def tensorflow_silenced(verbose: bool) -> Iterator[None]:
         os.dup2(captured.fileno(), 2)
         try:
             yield
+        except ChargenError:  # which says all that there is to say
+            raise
         except BaseException:
             os.dup2(kept, 2)
             captured.seek(0)

@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from chargen.checkpoint import RESUME, read_manifest
 from chargen.cli.command import Command
-from chargen.errors import CheckpointError, printable
-from chargen.library import find_checkpoint, runs_in
-from chargen.log import LOG_FILE
-from chargen.run import POINTERS, RUN_FILE, Run, is_step, read_step
+from chargen.display import printable
+from chargen.errors import CheckpointError
+from chargen.runs.checkpoint import RESUME, read_manifest
+from chargen.runs.find import find_checkpoint, runs_in
+from chargen.runs.log import LOG_FILE
+from chargen.runs.run import POINTERS, RUN_FILE, Run, is_step, read_step
 
 
 @click.command(cls=Command, short_help="Read all checkpoints of runs again.")

@@ -1,0 +1,239 @@
+"""Options of the command line, made from the settings that they stand for.
+
+A setting is described where it is defined (`checks.option`); here it gets its option, and
+messages of the library, which name settings, get the options in their place.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+
+from chargen.checks import (
+    Choice,
+    Duration,
+    Flag,
+    Kind,
+    Option,
+    Real,
+    ShareOrFile,
+    Whole,
+    options_of,
+)
+from chargen.display import format_seconds
+from chargen.sampling.options import Sampling
+from chargen.training.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DESCRIBED = {
+    name: described
+    for record in (Sampling, Settings)
+    for name, _, described in options_of(record)
+}
+
+KNOWN = {
+    *DESCRIBED,
+    *("out", "resume", "overwrite", "init_from", "drop_unused", "tensorboard", "part"),
+}
+"""What a message of the library may name, and the command line has an option for."""
+
+LARGE = 10**9
+"""Bounds from here on are not worth showing."""
+
+
+class WholeType(click.IntRange):
+    """A whole number in a range; messages call it that."""
+
+    name = "whole number"
+
+
+class RealType(click.FloatRange):
+    """A number in a range; messages call it that."""
+
+    name = "number"
+
+
+_NUMBER = r"(\d+(?:\.\d+)?)\s*"
+_DURATION = re.compile(
+    rf"(?:{_NUMBER}h(?:ours?|rs?)?)?\s*(?:{_NUMBER}m(?:in(?:ute)?s?)?)?\s*"
+    rf"(?:{_NUMBER}s(?:ec(?:ond)?s?)?)?"
+)
+
+
+class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A duration such as 90s, 5m or 1h30m."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds."""
+        if isinstance(value, float | int):
+            return float(value)
+        match = _DURATION.fullmatch(value.strip().lower())
+        if not value or not match:
+            self.fail(f"{value!r} is not a duration: write 90s, 5m or 1h30m", param, ctx)
+        parts = zip(match.groups(), (3600.0, 60.0, 1.0), strict=True)
+        seconds = sum(float(part) * unit for part, unit in parts if part)
+        if seconds <= 0:
+            self.fail("a duration must be above 0", param, ctx)
+        return seconds
+
+
+class ShareOrFileType(click.ParamType):  # type: ignore[type-arg]
+    """A fraction in [0, 1), or a file."""
+
+    name = "fraction or file"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        """Return the number, or the file's name."""
+        if not isinstance(value, str) or os.path.isfile(value):
+            return value  # type: ignore[no-any-return]
+        try:
+            fraction = float(value)
+        except ValueError:
+            self.fail(f"there is no file {value!r}, and it is not a number", param, ctx)
+        if not 0 <= fraction < 1:
+            self.fail(f"{value} is not in the range 0<=x<1", param, ctx)
+        return fraction
+
+
+class SettingOption(click.Option):
+    """An option with a place in the help.
+
+    Args:
+        group: the heading that it stands under.
+        common: whether it comes before the others there.
+    """
+
+    def __init__(
+        self, *names: Any, group: str = "", common: bool = False, **more: Any
+    ) -> None:
+        super().__init__(*names, **more)
+        self.group = group
+        self.common = common
+
+
+def _type_of(kind: Kind) -> Any:
+    """Return what reads an option of some kind."""
+    if isinstance(kind, Duration):
+        return DurationType()
+    if isinstance(kind, ShareOrFile):
+        return ShareOrFileType()
+    if isinstance(kind, Choice):
+        return click.Choice(kind.values, case_sensitive=False)
+    if isinstance(kind, Whole):
+        return WholeType(kind.low, None if (kind.high or LARGE) >= LARGE else kind.high)
+    if isinstance(kind, Real):
+        return RealType(
+            kind.low, kind.high, min_open=kind.low_open, max_open=kind.high_open
+        )
+    return str
+
+
+def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[F], F]:
+    """Return what adds the option of a setting to a command.
+
+    Args:
+        name, value, described: as `checks.options_of` yields them: its name, its default.
+        more: what is different for a `click.Option`.
+    """
+    shown: bool | str = value is not None
+    if described.default is not None:
+        shown = described.default
+    elif name in DURATIONS:
+        shown = format_seconds(value)
+    arguments: dict[str, Any] = {
+        "cls": SettingOption,
+        "group": described.group,
+        "common": described.common,
+        "help": described.help,
+    }
+    if isinstance(described.kind, Flag):
+        arguments |= {"is_flag": True}
+    else:
+        arguments |= {
+            "type": _type_of(described.kind),
+            "default": value,
+            "show_default": shown,
+        }
+    return click.option(option(name), name, **{**arguments, **more})
+
+
+def settings(record: Any, **different: dict[str, Any]) -> Callable[[F], F]:
+    """Return what adds an option for each setting of a record to a command.
+
+    Args:
+        record: a class whose fields are options.
+        different: by setting, arguments of `click.Option` that are to be others.
+    """
+
+    def add(command: F) -> F:
+        for name, value, described in reversed(list(options_of(record))):
+            command = setting(name, value, described, **different.get(name, {}))(command)
+        return command
+
+    return add
+
+
+def sections(
+    parameters: Iterable[click.Parameter], groups: Iterable[str]
+) -> Iterable[tuple[str, list[click.Option]]]:
+    """Yield the headings of a help page, each with its options, common ones first."""
+    found = [p for p in parameters if isinstance(p, click.Option)]
+    for group in (*groups, ""):
+        members = [p for p in found if getattr(p, "group", "") == group]
+        members.sort(key=lambda p: not getattr(p, "common", False))
+        if members:
+            yield group.capitalize() or "Options", members
+
+
+DURATIONS = {name for name, found in DESCRIBED.items() if isinstance(found.kind, Duration)}
+
+_NAMED = re.compile(r"`([a-z_]+)(?:=([^`\n]*))?`")
+
+
+def option(setting: str) -> str:
+    """Return the command-line option of a setting."""
+    return "--for" if setting == "seconds" else "--" + setting.replace("_", "-")
+
+
+def format_value(setting: str, value: object) -> str:
+    """Write a setting as the command line reads it."""
+    if setting in DURATIONS:
+        return format_seconds(float(str(value)))
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def as_options(message: str) -> str:
+    """Put options in the place of the settings that a message of the library names.
+
+    "`batch_size`" becomes "--batch-size", "`seconds=60.0`" "--for 1m", "`resume=True`"
+    "--resume".
+    """
+    return _NAMED.sub(_as_option, message)
+
+
+def _as_option(match: re.Match[str]) -> str:
+    name, written = match.groups()
+    if name not in KNOWN:
+        return match[0]
+    if written is None:
+        return option(name)
+    try:
+        value = ast.literal_eval(written)
+    except (ValueError, SyntaxError):
+        return match[0]
+    if value is True:
+        return option(name)
+    return f"{option(name)} {shlex.quote(format_value(name, value))}"

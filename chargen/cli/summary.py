@@ -1,0 +1,64 @@
+"""What is said before and after a training."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from chargen.cli.advice import invoked_as, longer_command, train_command
+from chargen.cli.options import as_options
+from chargen.display import format_seconds
+from chargen.training.job import Job
+from chargen.training.resolve import Resolved
+from chargen.training.verdict import describe_loss, verdict, xz_nats
+
+
+def had(job: Job) -> str:
+    """How long a run that is resumed has been."""
+    done = job.checkpoint
+    if done is None:
+        return "nothing"
+    seconds = format_seconds(float(round(done.seconds)))
+    return f"{done.step:,} steps, {done.epoch:.1f} epochs, {seconds}"
+
+
+def plan_lines(resolved: Resolved) -> Iterator[str]:
+    """What a training would do, and the command that repeats it."""
+    yield size(resolved)
+    yield from map(as_options, resolved.notes)
+    yield f"{invoked_as()} {train_command(resolved, resolved.settings)}"
+
+
+def size(resolved: Resolved) -> str:
+    """What there is to learn from, and how large the model is."""
+    corpus, different = resolved.corpus, len(resolved.corpus.vocabulary)
+    return (
+        f"{len(corpus.train):,} characters to learn from, {len(corpus.validation):,} to "
+        f"validate on, {different:,} different ones; "
+        f"{resolved.settings.model.parameters(different):,} parameters"
+    )
+
+
+def summary(job: Job, program: str) -> Iterator[str]:
+    """The last lines of a training: how good it is, and what to type next."""
+    best, longer, resolved = job.run.read("best"), True, job.resolved
+    if best.validation_loss is not None:
+        yield f"best validation loss: {describe_loss(best.validation_loss)}"
+        scored = best.training.get("validation_characters")
+        xz = xz_nats(resolved.corpus) if scored == resolved.scorable else None
+        if xz is not None:
+            yield f"(the file compressor xz needs {xz:.4f} nats for the same text)"
+        judged = verdict(job.run.log)
+        yield as_options(judged.text)
+        longer = judged.longer
+    elif best.train_loss is not None:
+        yield f"training loss: {describe_loss(best.train_loss)}"
+        yield "nothing was held out: it may know the text by heart"
+    yield "to sample from it:"
+    yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
+    if longer:
+        yield "to train it for longer:"
+        yield f"  {program} {longer_command(job)}"
+    if "init_from" not in best.training or resolved.read.request.init_from is not None:
+        yield "to repeat this run:" if job.checkpoint is None else "to start such a run:"
+        yield f"  {program} {train_command(resolved, job.settings)}"

@@ -1,0 +1,1 @@
+"""What lies on disk: runs, their checkpoints, logs and curves, and where they are found."""

@@ -1,0 +1,377 @@
+"""One checkpoint: a step directory, format 1.
+
+docs/checkpoints.md is the contract. Reading runs no code of the file's and allocates
+nothing that the limits below do not allow: sizes, names, shapes and dtypes are checked
+before a weight is touched. Everything that opens a checkpoint goes through `read`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chargen.checks import is_count, is_number
+from chargen.errors import CheckpointError
+from chargen.model.cells import CELLS
+from chargen.model.shape import MAX_PARAMETERS, ModelConfig
+from chargen.runs.tensors import MAX_HEADER, Arrays, Entry, read_tensors, tensor_bytes
+from chargen.system.files import MAX_MESSAGE, dump_json, read_json, sync_folder, write_file
+from chargen.text.sources import Source, recorded_sources
+from chargen.text.vocabulary import MAX_CHARACTERS, Vocabulary
+
+FORMAT = 1
+MANIFEST = "checkpoint.json"
+WEIGHTS = "weights.safetensors"
+RESUME = "resume.safetensors"
+
+RESUME_KINDS = ("counter", "optimizer", "state", "weight")
+"""How the names of the resume part begin, up to the first full stop."""
+
+MAX_STATES = 2**28  # bytes of recurrent states in the resume part
+MAX_SOURCES = 1_000
+MAX_SETTINGS = 1_000
+
+TEXT_POLICY = {
+    "newlines": "lf",
+    "normalize": "none",
+    "lowercase": False,
+    "documents": "none",
+}
+"""How this release reads texts; the encoding comes on top."""
+
+KEYS = (
+    "format",
+    "chargen",
+    "model",
+    "vocabulary",
+    "marks",
+    "text",
+    "corpus",
+    "training",
+    "step",
+    "epoch",
+    "seconds",
+    "losses",
+    "files",
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a step directory holds.
+
+    Attributes:
+        model: the model's shape.
+        vocabulary: its characters.
+        text: how the text was read: encoding, newlines, normalize, lowercase, documents.
+        corpus: the files that it learned from.
+        training: settings as resolved: name → number, string or boolean.
+        step: updates done. epoch: passes over the training text. seconds: time spent.
+        train_loss, validation_loss: nats per character; None where not measured.
+        weights: float32 arrays by name, see `ModelConfig.weight_shapes`.
+        resume: what a training needs besides to go on; empty if not read.
+        chargen: the version that wrote it.
+        files: bytes of each file that it was read from; empty before it is written.
+    """
+
+    model: ModelConfig
+    vocabulary: Vocabulary
+    text: Mapping[str, Any]
+    corpus: tuple[Source, ...]
+    training: Mapping[str, float | int | str | bool]
+    step: int
+    epoch: float
+    seconds: float
+    train_loss: float | None
+    validation_loss: float | None
+    weights: Arrays = field(repr=False)
+    resume: Arrays = field(repr=False, default_factory=dict)
+    chargen: str = ""
+    files: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+def write(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a step directory, which must not exist, and flush it to the disk.
+
+    `resume.safetensors` is left out where `checkpoint.resume` is empty.
+
+    Raises:
+        OSError: the disk or the file system refuses.
+    """
+    contents = {WEIGHTS: tensor_bytes(checkpoint.weights)}
+    if checkpoint.resume:
+        contents[RESUME] = tensor_bytes(checkpoint.resume)
+    manifest = {
+        "format": FORMAT,
+        "chargen": checkpoint.chargen,
+        "model": checkpoint.model.to_dict(),
+        "vocabulary": list(checkpoint.vocabulary.characters),
+        "marks": {},
+        "text": dict(checkpoint.text),
+        "corpus": [source.to_dict() for source in checkpoint.corpus],
+        "training": dict(checkpoint.training),
+        "step": checkpoint.step,
+        "epoch": checkpoint.epoch,
+        "seconds": checkpoint.seconds,
+        "losses": {
+            "train": checkpoint.train_loss,
+            "validation": checkpoint.validation_loss,
+        },
+        "files": {
+            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in contents.items()
+        },
+    }
+    folder.mkdir()
+    for name, data in contents.items():
+        write_file(folder / name, data)
+    write_file(folder / MANIFEST, dump_json(manifest))
+    sync_folder(folder)
+
+
+def read_manifest(folder: Path) -> Checkpoint:
+    """Read what a step directory says of itself, and none of its arrays.
+
+    Raises:
+        CheckpointError: its manifest is missing, damaged, or of a newer format.
+    """
+    return _read_manifest(folder)[0]
+
+
+def read(folder: Path, *, resume: bool = False) -> Checkpoint:
+    """Read a step directory.
+
+    Args:
+        folder: the step directory.
+        resume: read what a training needs to go on, too.
+
+    Raises:
+        CheckpointError: something is missing, damaged, beyond the limits, or written in
+            a newer format.
+    """
+    checkpoint, files = _read_manifest(folder)
+    with _blaming(folder / WEIGHTS):
+        weights = _read_weights(folder, files, checkpoint)
+    extra: Arrays = {}
+    if resume:
+        with _blaming(folder / RESUME):
+            extra = _read_resume(folder, files, checkpoint)
+    return Checkpoint(**{**vars(checkpoint), "weights": weights, "resume": extra})
+
+
+def _read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, Any]]:
+    """Read checkpoint.json: all but the arrays, and what it says of their files."""
+    manifest = read_json(folder / MANIFEST)
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise CheckpointError(
+            f"{folder / MANIFEST}: format {str(version)[:40]} is newer "
+            f"than format {FORMAT}, the newest that this version of chargen reads: "
+            "upgrade chargen"
+        )
+    with _blaming(folder / MANIFEST):
+        return _parse(manifest)
+
+
+@contextlib.contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Turn a ValueError into a CheckpointError that names a file."""
+    try:
+        yield
+    except ValueError as error:
+        reason = str(error)[:MAX_MESSAGE]
+        raise CheckpointError(f"{path}: {reason}") from error
+
+
+def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
+    """Check every key of checkpoint.json; a ValueError says what is wrong."""
+    top = _object(manifest, "the file", KEYS)
+    _demand(type(top["format"]) is int and top["format"] == FORMAT, "format is not 1")
+    _demand(isinstance(top["chargen"], str), "chargen is not a version")
+    names = ("cell", "units", "layers", "embedding_size", "dropout")
+    model = ModelConfig(**_object(top["model"], "model", names))
+    characters = top["vocabulary"]
+    _demand(isinstance(characters, list), "vocabulary is not a list")
+    _demand(0 < len(characters) <= MAX_CHARACTERS, "vocabulary has no plausible size")
+    vocabulary = Vocabulary(characters)
+    parameters = model.parameters(len(vocabulary))
+    _demand(
+        parameters <= MAX_PARAMETERS,
+        f"{parameters:,} parameters are more than the {MAX_PARAMETERS:,} allowed",
+    )
+    _demand(isinstance(top["marks"], dict), "marks is not an object")
+    _demand(not top["marks"], "it has marks, which this version of chargen cannot use")
+    files = _parse_files(top["files"])
+    training = _parse_training(top["training"])
+    return (
+        Checkpoint(
+            model=model,
+            vocabulary=vocabulary,
+            text=_parse_text(top["text"]),
+            corpus=recorded_sources(_parse_corpus(top["corpus"]), training),
+            training=training,
+            step=_count(top["step"], "step"),
+            epoch=_amount(top["epoch"], "epoch"),
+            seconds=_amount(top["seconds"], "seconds"),
+            **_parse_losses(top["losses"]),
+            weights={},
+            chargen=top["chargen"],
+            files={name: item["bytes"] for name, item in files.items()},
+        ),
+        files,
+    )
+
+
+def _parse_text(value: object) -> dict[str, Any]:
+    text = _object(value, "text", ("encoding", *TEXT_POLICY))
+    _demand(isinstance(text["encoding"], str), "text.encoding is not a name")
+    for name, known in TEXT_POLICY.items():
+        same = text[name] == known and type(text[name]) is type(known)
+        _demand(
+            same,
+            f"text.{name} is {text[name]!r}, which this version of chargen cannot follow",
+        )
+    return text
+
+
+def _parse_corpus(value: object) -> list[dict[str, Any]]:
+    _demand(
+        isinstance(value, list) and len(value) <= MAX_SOURCES,
+        "corpus is not a list of files",
+    )
+    sources = []
+    for item in value:  # type: ignore[attr-defined]  # a list, as just demanded
+        source = _object(item, "a corpus entry", ("name", "bytes", "sha256"))
+        _demand(isinstance(source["name"], str), "a corpus name is not a string")
+        _count(source["bytes"], "a corpus entry's bytes")
+        _hash(source["sha256"])
+        sources.append(source)
+    return sources
+
+
+def _parse_training(value: object) -> dict[str, Any]:
+    _demand(
+        isinstance(value, dict) and len(value) <= MAX_SETTINGS,
+        "training is not an object",
+    )
+    settings: dict[str, Any] = dict(value)  # type: ignore[call-overload]
+    for name, item in settings.items():
+        flat = isinstance(item, str | bool) or is_number(item)
+        _demand(flat, f"training.{name} is no number, string or boolean")
+    return settings
+
+
+def _parse_losses(value: object) -> dict[str, Any]:
+    losses = _object(value, "losses", ("train", "validation"))
+    return {
+        f"{name}_loss": loss if loss is None else _amount(loss, f"losses.{name}")
+        for name, loss in losses.items()
+    }
+
+
+def _parse_files(value: object) -> dict[str, Any]:
+    _demand(isinstance(value, dict), "files is not an object")
+    files: dict[str, Any] = dict(value)  # type: ignore[call-overload]
+    known = set(files) <= {WEIGHTS, RESUME} and WEIGHTS in files
+    _demand(known, f"files must be {WEIGHTS} and, perhaps, {RESUME}")
+    for name, item in files.items():
+        entry = _object(item, f"files.{name}", ("bytes", "sha256"))
+        _count(entry["bytes"], f"files.{name}.bytes")
+        _hash(entry["sha256"])
+    return files
+
+
+def _demand(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _object(value: object, what: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is not an object")
+    missing, unknown = sorted(set(keys) - set(value)), sorted(set(value) - set(keys))
+    if missing or unknown:
+        raise ValueError(f"{what} lacks {missing}, and has the unknown {unknown[:8]}")
+    return value
+
+
+def _count(value: object, what: str) -> int:
+    if not is_count(value):
+        raise ValueError(f"{what} is no whole number, at least 0")
+    return value
+
+
+def _amount(value: Any, what: str) -> float:
+    if not is_number(value) or value < 0:
+        raise ValueError(f"{what} is no number, at least 0")
+    return float(value)
+
+
+def _hash(value: object) -> None:
+    hexadecimal = isinstance(value, str) and set(value) <= set("0123456789abcdef")
+    _demand(hexadecimal and len(str(value)) == 64, "a sha256 is no hash")
+
+
+def _read_weights(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:
+    """Read the weights, whose names, shapes and dtype follow from the model."""
+    expected = checkpoint.model.weight_shapes(len(checkpoint.vocabulary))
+
+    def check(header: dict[str, Entry]) -> None:
+        missing = sorted(set(expected) - set(header))
+        unknown = sorted(set(header) - set(expected))
+        _demand(
+            not (missing or unknown),
+            f"the model of {MANIFEST} is another: it lacks {missing}, and has the unknown "
+            f"{unknown[:8]}",
+        )
+        for name, shape in expected.items():
+            found = header[name]
+            _demand(
+                (found.dtype, found.shape) == ("F32", shape),
+                f"{name} must be float32 {shape}, as {MANIFEST} has the model; it is "
+                f"{found.dtype} {found.shape}",
+            )
+
+    size = 4 * sum(math.prod(shape) for shape in expected.values())
+    return _read_part(folder, WEIGHTS, files, size, check)
+
+
+def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:
+    """Read what else a training needs; the trainer knows its names and shapes."""
+    if RESUME not in files:
+        raise CheckpointError(
+            f"{folder} has no {RESUME}: it can be sampled from, but its "
+            "training cannot be resumed"
+        )
+    model = checkpoint.model
+    batch_size = checkpoint.training.get("batch_size")
+    if not is_count(batch_size):
+        raise ValueError(f"{MANIFEST} does not say how large a batch is")
+    states = 4 * batch_size * len(CELLS[model.cell].states) * model.layers * model.units
+
+    def check(header: dict[str, Entry]) -> None:
+        for name in header:
+            known = name.split(".")[0] in RESUME_KINDS
+            _demand(known, f"it has the unknown {name[:80]!a}")
+
+    weights = model.parameters(len(checkpoint.vocabulary))
+    size = 24 * weights + 8 * model.embedding_size**2 + min(states, MAX_STATES)
+    return _read_part(folder, RESUME, files, size, check)
+
+
+def _read_part(
+    folder: Path,
+    name: str,
+    files: dict[str, Any],
+    limit: int,
+    check: Callable[[dict[str, Entry]], None],
+) -> Arrays:
+    """Read a safetensors file whose arrays have at most `limit` bytes."""
+    size = files[name]["bytes"]
+    _demand(size <= limit + MAX_HEADER + 8, f"{size:,} bytes are too many for this model")
+    return read_tensors(folder / name, size, files[name]["sha256"], check)

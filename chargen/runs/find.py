@@ -1,0 +1,179 @@
+"""From names to runs and checkpoints: the user's own, and those that ship with chargen.
+
+An existing path always wins over a name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from chargen.display import suggestion
+from chargen.errors import CheckpointError, SettingsError
+from chargen.runs.checkpoint import Checkpoint, read
+from chargen.runs.run import POINTERS, Run, is_step
+from chargen.system.files import exists, listed, shipped
+from chargen.text.sources import in_role
+
+RUNS = Path("checkpoints")
+"""Where runs are kept, below the folder one works in."""
+
+BUNDLED_CHECKPOINTS = shipped("checkpoints", "checkpoints/bundled")
+
+REPLACED = ".replaced-"
+"""What a run is called, besides its name and the time, until its replacement is safe."""
+
+
+def checkpoint_folders() -> list[Path]:
+    """Return the folders in which the name of a run is looked up, in this order."""
+    home = os.environ.get("CHARGEN_HOME")
+    return [RUNS, *([Path(home)] if home else []), BUNDLED_CHECKPOINTS]
+
+
+def runs_in(places: Iterable[Path]) -> list[Run]:
+    """Return the runs that are, or lie in, some folders: by folder, then by name."""
+    found = []
+    for place in places:
+        folders = [place] if Run(place).exists() else listed(place)
+        found += [Run(folder) for folder in folders if Run(folder).exists()]
+    return found
+
+
+def known_runs() -> list[tuple[str, Path]]:
+    """Return (name, folder) of every run that a bare name finds, best place first."""
+    found: dict[str, Path] = {}
+    for run in runs_in(checkpoint_folders()):
+        found.setdefault(run.folder.name, run.folder)
+    return sorted(found.items())
+
+
+def find_checkpoint(name: str) -> Path:
+    """Return the run, step directory or pointer file that a path or a name means.
+
+    Raises:
+        CheckpointError: there is none; the message lists what exists and where it looked.
+    """
+    if name:
+        for folder in (Path(), *checkpoint_folders()):
+            if exists(folder / name):
+                return folder / name
+    runs = [run for run, _ in known_runs()]
+    looked = ", ".join(str(folder) for folder in checkpoint_folders())
+    raise CheckpointError(
+        f"there is no checkpoint {name!r}{suggestion(name, runs)} "
+        f"There are: {', '.join(runs) or 'none'}. Looked in: {looked}"
+    )
+
+
+def newer_run(folder: Path) -> Path | None:
+    """Return the newest run that training a text again has put beside its first one.
+
+    None where `folder` is no such first run, or there is none.
+    """
+    found = []
+    for path in listed(folder.parent):
+        match = re.fullmatch(rf"{re.escape(folder.name)}-([0-9]{{1,9}})", path.name)
+        if match and Run(path).has("latest") and _corpus_name(path) == _corpus_name(folder):
+            found.append((int(match[1]), path))
+    return max(found)[1] if found and _corpus_name(folder) else None
+
+
+def _corpus_name(folder: Path) -> str | None:
+    """Return the name of the text that a run learned from, if it can be told."""
+    try:
+        source = in_role(Run(folder).sources(), "train")
+    except CheckpointError:
+        return None
+    return source.name if source else None
+
+
+def hidden(folder: Path) -> bool:
+    """Whether the name of a run's folder, alone, means another one or nothing."""
+    try:
+        return find_checkpoint(folder.name) != folder
+    except CheckpointError:
+        return True
+
+
+def hides_bundled(name: str) -> bool:
+    """Whether a bare name means the user's own checkpoint, and a bundled one's as well."""
+    path = Path(name)
+    bare = bool(name) and not exists(path) and exists(BUNDLED_CHECKPOINTS / name)
+    return bare and find_checkpoint(name) != BUNDLED_CHECKPOINTS / name
+
+
+def open_checkpoint(name: str) -> Checkpoint:
+    """Read the checkpoint that a path or a name means; a run stands for its best.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    path = find_checkpoint(name)
+    if path.name in POINTERS and (Run(path.parent).exists() or os.path.isfile(path)):
+        return Run(path.parent).read(path.name)
+    if is_step(path):
+        return read(path)
+    aside = set_aside(path)
+    if Run(path).has("best") or (Run(path).exists() and aside is None):
+        return Run(path).read()
+    if aside is not None:
+        raise CheckpointError(
+            f"{path} holds no checkpoint yet: the run that is being replaced is in {aside} "
+            "until then"
+        )
+    if path.is_file():
+        raise CheckpointError(f"{path} is a file, and a checkpoint is a folder")
+    raise CheckpointError(
+        f"{path} holds no checkpoint: it has neither a run nor a step{_runs_below(path)}"
+    )
+
+
+def _runs_below(folder: Path) -> str:
+    """Name the runs in a folder that is none itself."""
+    names = [run.folder.name for run in runs_in([folder])]
+    return f". These are runs: {', '.join(names[:5])}" if names else ""
+
+
+def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
+    """Return the run in `out`, or the newest one of the corpus; None: there is none.
+
+    One that was stopped before its first checkpoint comes last, however new it is.
+    Where `out` is a step directory, it is the run that holds it.
+    """
+    if out is not None and is_step(out) and Run(out.parent).exists():
+        return Run(out.parent)
+    if out is not None:
+        if Run(out).exists():
+            return Run(out)
+        meant = out.parent if out.name in POINTERS else RUNS / out
+        if Run(meant).exists() and (out.name in POINTERS or not exists(out)):
+            raise SettingsError(
+                f"{out} is no run to go on with: did you mean `out={str(meant)!r}`?"
+            )
+        return None
+    found = []
+    for folder in listed(RUNS):
+        run = Run(folder)
+        try:
+            source = in_role(run.sources(), "train") if run.exists() else None
+            created = str(run.description().get("created")) if source else ""
+        except CheckpointError:  # a damaged run is no reason to refuse another one
+            continue
+        if source is not None and source.name == corpus.name:
+            begun = any(run.has(pointer) for pointer in POINTERS)
+            found.append((begun, created, folder.name, run))
+    return max(found, key=lambda item: item[:3])[3] if found else None
+
+
+def set_aside(folder: Path) -> Path | None:
+    """Return the run that one without a checkpoint is to replace; see `claim`.
+
+    The newest, if there are several; None where `folder` has a checkpoint of its own.
+    """
+    if any(Run(folder).has(pointer) for pointer in POINTERS):
+        return None
+    prefix = f"{folder.name}{REPLACED}"
+    found = [path for path in listed(folder.parent) if path.name.startswith(prefix)]
+    return next((path for path in reversed(found) if Run(path).exists()), None)

@@ -1,0 +1,417 @@
+"""A run: the folder of one training.
+
+    <run>/
+      run.json       what was asked
+      log.jsonl      losses by step
+      best  latest   pointer files: one line, the name of a step directory
+      step-00002000/ a checkpoint
+
+A checkpoint is written under a temporary name in the run's own folder, flushed, renamed,
+and only then pointed to: a crash at any instant leaves the one before readable. A name is
+never used twice; a second checkpoint of a step (an interrupted evaluation, say) is
+`step-00002000-2`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chargen.errors import CheckpointError, DamagedError
+from chargen.runs.checkpoint import MANIFEST, Checkpoint, read, write
+from chargen.runs.log import LOG_FILE, Log
+from chargen.system.files import (
+    TEMPORARY,
+    dump_json,
+    read_file,
+    read_json,
+    replace_file,
+    sync_folder,
+    writing,
+)
+from chargen.text.sources import Source, recorded_sources
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+RUN_FILE = "run.json"
+POINTERS = ("best", "latest")
+LOCK_FILE = ".lock"
+TENSORBOARD = "tensorboard"
+EVENTS = "events.out.tfevents."
+"""How the names of TensorBoard's files begin."""
+
+_NO_LOCKS_NOTE = (
+    "the file system has no locks: nothing keeps a second process from training this run, "
+    "so see to it that there is none"
+)
+
+STEP_NAME = re.compile(r"step-([0-9]{8,18})(?:-([0-9]{1,6}))?", re.ASCII)
+MAX_POINTER = 100
+
+TRIED = 3
+"""How many checkpoints are tried in search of a sound one: so many are kept by default."""
+
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+class Run:
+    """One run's folder.
+
+    Args:
+        folder: the run's folder; it need not exist yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = Log(folder / LOG_FILE)
+        self._lock: BaseFileLock | None = None
+
+    def exists(self) -> bool:
+        """Whether the folder is a run's."""
+        return os.path.isfile(self.folder / RUN_FILE)  # False where it may not be looked at
+
+    def has(self, pointer: str) -> bool:
+        """Whether a pointer, "best" or "latest", is there."""
+        return os.path.isfile(self.folder / pointer)
+
+    def lock(self) -> str | None:
+        """Let no other process train this run, until `unlock` or the end of this one.
+
+        The lock is the operating system's: it goes with the process, however that ends.
+
+        Returns:
+            What to know where the file system has no locks; else None.
+
+        Raises:
+            CheckpointError: another process has it, or its file cannot be written.
+        """
+        from filelock import FileLock, Timeout  # slow, and only training needs it
+
+        shown = str(self.folder)
+        lock = FileLock(self.folder / LOCK_FILE, thread_local=False, fallback_to_soft=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise CheckpointError(
+                f"another process is training {shown}: wait for it to end or stop it, or "
+                "start a run of its own with another `out`"
+            ) from error
+        except NotImplementedError:
+            return _NO_LOCKS_NOTE
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                return _NO_LOCKS_NOTE
+            raise CheckpointError(
+                f"cannot lock {self.folder / LOCK_FILE}: {error.strerror}"
+            ) from error
+        self._lock = lock
+        return None
+
+    @property
+    def locked(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._lock is not None
+
+    def unlock(self) -> None:
+        """Give the lock back, if it is held."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def latest_step(self) -> int | None:
+        """Return the number of the step that `latest` names; None: there is none yet."""
+        if not self.has("latest"):
+            return None
+        match = STEP_NAME.fullmatch(self.step_folder("latest").name)
+        return int(match[1]) if match else None
+
+    def step_folder(self, pointer: str = "best") -> Path:
+        """Return the step directory that a pointer names.
+
+        Raises:
+            DamagedError: the pointer is damaged, or missing where there are checkpoints.
+            CheckpointError: the run has no checkpoint yet, or the step is a link.
+        """
+        path = self.folder / pointer
+        if not self.has(pointer):
+            if self.steps():
+                raise self._damaged(f"{path} is missing")
+            raise CheckpointError(
+                f"{self.folder} holds no checkpoint yet: its training has "
+                "not come to the first one, or was stopped before it"
+            )
+        name = read_file(path, MAX_POINTER).decode("ascii", "replace").strip()
+        if not STEP_NAME.fullmatch(name):
+            raise self._damaged(f"{path} is damaged: it names no step directory")
+        step = self.folder / name
+        if os.path.islink(step):
+            raise CheckpointError(
+                f"{step} is a link, which may lead anywhere: put the folder itself there"
+            )
+        return step
+
+    def read(self, pointer: str = "best", *, resume: bool = False) -> Checkpoint:
+        """Read the checkpoint that a pointer names.
+
+        Raises:
+            DamagedError: it is damaged; no other is read instead.
+            CheckpointError: there is none.
+        """
+        step = self.step_folder(pointer)
+        message = ""
+        try:
+            return read_step(step, resume=resume)
+        except CheckpointError as error:
+            message = str(error)  # and let go of what had been read
+        # A training beside us may have moved the pointer and removed the step.
+        moved = self.step_folder(pointer)
+        if moved == step:
+            raise self._damaged(message, step, resume=resume)
+        return read_step(moved, resume=resume)
+
+    def steps(self) -> list[Path]:
+        """Return the step directories, oldest first."""
+        found = []
+        try:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    match = STEP_NAME.fullmatch(entry.name)
+                    if match and entry.is_dir(follow_symlinks=False):
+                        path = self.folder / entry.name
+                        found.append((int(match[1]), int(match[2] or 1), path))
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot look into {self.folder}: {error.strerror}"
+            ) from error
+        return [path for *_, path in sorted(found)]
+
+    def publish(self, checkpoint: Checkpoint, *, best: bool, keep: int) -> Path:
+        """Write a checkpoint and move `latest` to it, and `best` if it is that.
+
+        A run's first checkpoint is its best until a better one comes.
+
+        Args:
+            checkpoint: what to write.
+            best: whether it has the lowest validation loss so far.
+            keep: how many of the newest checkpoints stay; all others are removed once the
+                pointers have moved, but for those that the pointers name.
+
+        Returns:
+            The new step directory.
+
+        Raises:
+            CheckpointError: the disk or the file system refuses; the checkpoints
+                published before are as they were.
+        """
+        temporary = self.folder / f"{TEMPORARY}step-{os.getpid()}"
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)  # of a dead one of our number
+            name = self._free_name(checkpoint.step)
+            write(temporary, checkpoint)
+            os.rename(temporary, self.folder / name)
+            sync_folder(self.folder)
+            # `best` first: a run whose `latest` exists can be sampled from. A crash
+            # between the two is mended by `repair`.
+            if best or not self.has("best"):
+                self._point("best", name)
+            self._point("latest", name)
+        except OSError as error:
+            raise CheckpointError(
+                f"cannot write a checkpoint to {self.folder}: "
+                f"{error.strerror}; those published before can be read, and `resume=True` "
+                "goes on with them once that is mended"
+            ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)  # there after a failure only
+        self._rotate(keep)
+        return self.folder / name
+
+    def newest_sound(
+        self, *, resume: bool = False, besides: Path | None = None
+    ) -> Path | None:
+        """Return the newest step directory that can be read, of the newest few.
+
+        Args:
+            resume: whether its training has to be able to go on.
+            besides: one that is known to be damaged.
+        """
+        others = [step for step in reversed(self.steps()) if step != besides]
+        for step in others[:TRIED]:
+            with contextlib.suppress(CheckpointError):
+                read_step(step, resume=resume)
+                return step
+        return None
+
+    def _damaged(
+        self, message: str, step: Path | None = None, *, resume: bool = False
+    ) -> DamagedError:
+        sound = self.newest_sound(resume=resume, besides=step)
+        return DamagedError(message, sound=sound)
+
+    def go_back(self, step: Path) -> None:
+        """Move `latest` to an older step, and `best` too if it is damaged or newer.
+
+        What is newer is removed. Nothing is changed unless the step can be resumed from.
+
+        Raises:
+            CheckpointError: the step is damaged, or none of this run.
+        """
+        order = self.steps()
+        own = self.folder / step.name
+        if own not in order:
+            raise CheckpointError(f"{step} is no step directory of a run")
+        read_step(own, resume=True)
+        older = [path.name for path in order[: order.index(own) + 1]]
+        try:
+            kept = self.step_folder("best").name in older
+            self.read("best")
+        except CheckpointError:
+            kept = False
+        with writing(self.folder / "latest"):
+            if not kept:
+                self._point("best", step.name)
+            self._point("latest", step.name)
+        self.repair()
+
+    def repair(self) -> None:
+        """Undo what a crash left half done, before training goes on.
+
+        A `best` newer than `latest` means a crash between the two moves: `latest` moves
+        up. What is newer than `latest` was never published, and goes, as does what has a
+        temporary name.
+
+        A run's first checkpoint may have been renamed and not pointed to: it is whole.
+
+        Raises:
+            DamagedError: there are checkpoints, and a pointer is missing.
+        """
+        pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
+        steps = self.steps()
+        if not pointed and len(steps) == 1 and self.newest_sound(resume=True):
+            with writing(self.folder / "latest"):
+                for pointer in POINTERS:
+                    self._point(pointer, steps[0].name)
+        elif len(steps) > len(pointed) or "latest" in pointed:
+            for pointer in sorted({*POINTERS} - {*pointed}, reverse=True):
+                missing = f"{self.folder / pointer} is missing"
+                raise self._damaged(missing, resume=True)
+        with writing(self.folder / "latest"):
+            for path in self.folder.glob(f"{TEMPORARY}*"):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+            order = self.steps()
+            pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
+            if not set(pointed.values()) <= set(order):
+                return  # a pointed step is gone: that is damage, and reading will say so
+            newest = max(pointed.values(), key=order.index, default=None)
+            if newest is not None and pointed.get("latest") != newest:
+                self._point("latest", newest.name)
+            for step in order[order.index(newest) + 1 if newest else 0 :]:
+                self._remove(step)
+
+    def is_nothing(self) -> bool:
+        """Whether the folder holds nothing but what a training that ended early leaves."""
+        return all(
+            path.name == LOCK_FILE or path.name.startswith(TEMPORARY)
+            for path in self.folder.iterdir()
+        )
+
+    def is_only_a_run(self) -> bool:
+        """Whether the folder is a run's and holds nothing but what a run holds."""
+        own = {RUN_FILE, LOG_FILE, LOCK_FILE, *POINTERS}
+        return (
+            self.exists()
+            and "settings" in self.description()
+            and all(
+                path.name in own
+                or path.name.startswith(TEMPORARY)
+                or STEP_NAME.fullmatch(path.name)
+                or (path.name == TENSORBOARD and _only_events(path))
+                for path in self.folder.iterdir()
+            )
+        )
+
+    def write_description(self, settings: dict[str, Any]) -> None:
+        """Write run.json."""
+        with writing(self.folder / RUN_FILE):
+            replace_file(self.folder / RUN_FILE, dump_json(settings))
+
+    def description(self) -> dict[str, Any]:
+        """Return what run.json holds."""
+        found = read_json(self.folder / RUN_FILE)
+        kinds = {"settings": dict, "given": dict, "corpus": list}
+        if not (
+            isinstance(found, dict)
+            and all(isinstance(found.get(k, kinds[k]()), kinds[k]) for k in kinds)
+            and all(isinstance(source, dict) for source in found.get("corpus", []))
+        ):
+            raise CheckpointError(f"{self.folder / RUN_FILE} does not describe a run")
+        return found
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the files that the run learns from, as run.json has them."""
+        description = self.description()
+        entries, settings = description.get("corpus", []), description.get("settings", {})
+        return recorded_sources(entries, settings)
+
+    def _free_name(self, step: int) -> str:
+        name = f"step-{step:08}"
+        taken = [path.name for path in self.steps() if path.name.startswith(name)]
+        if not taken:
+            return name
+        # The newest is never rotated away, so that a later name was never used.
+        match = STEP_NAME.fullmatch(taken[-1])
+        free = f"{name}-{int(match[2] or 1) + 1 if match else 2}"
+        if not STEP_NAME.fullmatch(free):
+            raise CheckpointError(f"{self.folder} has no name for a step")
+        return free
+
+    def _point(self, pointer: str, name: str) -> None:
+        replace_file(self.folder / pointer, f"{name}\n".encode("ascii"))
+
+    def _rotate(self, keep: int) -> None:
+        steps = self.steps()
+        pointed = {self.step_folder(p) for p in POINTERS if self.has(p)}
+        for step in steps[:-keep]:
+            if step not in pointed:
+                self._remove(step)
+
+    def _remove(self, step: Path) -> None:
+        """Remove a step directory, never leaving half of one under its name."""
+        doomed = self.folder / f"{TEMPORARY}removed-{step.name}-{os.getpid()}"
+        try:
+            os.rename(step, doomed)
+        except OSError:  # a reader on Windows holds it open: the next rotation retries
+            return
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _only_events(folder: Path) -> bool:
+    """Whether a folder holds nothing but what is written for TensorBoard."""
+    return folder.is_dir() and all(p.name.startswith(EVENTS) for p in folder.iterdir())
+
+
+def read_step(step: Path, *, resume: bool = False) -> Checkpoint:
+    """Read a step directory of a run, whose name says which step it is.
+
+    Raises:
+        CheckpointError: it is damaged, or of another step than its name says.
+    """
+    checkpoint = read(step, resume=resume)
+    match = STEP_NAME.fullmatch(step.name)
+    if match and int(match[1]) != checkpoint.step:
+        raise CheckpointError(f"{step} is damaged: it is of step {checkpoint.step:,}")
+    return checkpoint
+
+
+def is_step(folder: Path) -> bool:
+    """Whether a folder is a step directory."""
+    return os.path.isfile(folder / MANIFEST)

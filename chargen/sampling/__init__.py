@@ -1,0 +1,1 @@
+"""From a checkpoint to text, and to scores of a text. NumPy only, never TensorFlow."""

@@ -1,0 +1,42 @@
+"""What a user may choose in sampling: one record, which checks itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from chargen.checks import Real, Whole, check_options, documented, option
+
+
+@documented
+@dataclass(frozen=True)
+class Sampling:
+    """How a text is drawn.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
+    length: int = option(500, Whole(0), "How many new characters.")
+    temperature: float = option(
+        0.8,
+        Real(0),
+        "Below 1 plays safe, above 1 is bold; 0 always takes the likeliest.",
+    )
+    seed: int | None = option(
+        None,
+        Whole(0),
+        "Random seed: the same one gives the same text.",
+        default="drawn, and named",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+class SamplingOptions(TypedDict, total=False):
+    """The fields of `Sampling` as keyword arguments, for type checkers and editors."""
+
+    length: int
+    temperature: float
+    seed: int | None

@@ -1,0 +1,1 @@
+"""The machine underneath: files, processors, the clock, and signals."""

@@ -1,0 +1,1 @@
+"""Characters and ids: from a text file to the batches that a training step learns from."""

@@ -1,0 +1,248 @@
+"""A training that is ready to start: the trainer run, the files written."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from chargen._version import __version__
+from chargen.checks import is_count
+from chargen.errors import TrainingError
+from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.claim import Claim
+from chargen.runs.run import Run
+from chargen.system.clock import Clock
+from chargen.training.events import Listener, Note
+from chargen.training.plan import PLANNED, Plan
+from chargen.training.resolve import Resolved
+from chargen.training.settings import Settings
+from chargen.training.writers import CheckpointWriter, LogWriter, TensorBoard
+
+if TYPE_CHECKING:
+    from chargen.training.tf.runtime import Runtime
+
+
+class Job:
+    """A training that is ready to start.
+
+    Args:
+        resolved: what is to be trained, and how.
+        claim: the run's folder, which is kept from other processes meanwhile.
+        notes: what the user should know before it starts.
+
+    Attributes:
+        resolved, notes: see above.
+        settings: resolved; once it trains, with the precision that it trains with.
+        run: the run's folder.
+    """
+
+    def __init__(self, resolved: Resolved, claim: Claim, notes: tuple[str, ...]) -> None:
+        self.resolved = resolved
+        self.notes = notes
+        self.settings = resolved.settings
+        self.run: Run = claim.run
+        self._claim = claim
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """What training goes on from; None: from the start."""
+        return self.resolved.read.checkpoint
+
+    def train(
+        self,
+        listeners: Sequence[Listener] = (),
+        *,
+        stop: Callable[[], int | None] = lambda: None,
+        started: float | None = None,
+        tensorboard: bool = False,
+        runtime: Runtime | None = None,
+    ) -> bool:
+        """Train, and write the log and the checkpoints.
+
+        Args:
+            listeners: called with each event after the log and the checkpoint are
+                written.
+            stop: returns the number of a signal that asked for a stop, or None.
+            started: when the process started, by `time.perf_counter`; None: now.
+            tensorboard: show the log in TensorBoard, too: in `RUN/tensorboard`.
+            runtime: what `start_tensorflow` returned; None: it is started here.
+
+        Returns:
+            Whether there was anything left to do.
+
+        Raises:
+            Interrupted: a signal asked for a stop.
+            TrainingError: TensorFlow is missing, or the loss cannot be kept finite.
+            CheckpointError: a checkpoint cannot be written.
+            SettingsError: TensorBoard is wanted and not installed.
+        """
+        started = time.perf_counter() if started is None else started
+        board = None
+
+        def tell(text: str) -> None:
+            for listener in listeners:
+                listener(Note(text))
+
+        try:
+            if tensorboard:
+                board = TensorBoard(self.run.folder, tell)
+            runtime = runtime or start_tensorflow(self.settings)
+            plan, notes, checking = self._plan(runtime)
+            for note in notes:
+                tell(note)
+            return self._train(listeners, stop, started + checking, board, plan, runtime)
+        finally:
+            if board is not None:
+                board.close()
+
+    def _plan(self, runtime: Runtime) -> tuple[Plan, list[str], float]:
+        """Return how to compute steps, notes, and the seconds that finding out took."""
+        notes = list(runtime.notes)
+        before = self.checkpoint.training.get("threads") if self.checkpoint else None
+        if is_count(before) and before != runtime.threads:
+            notes.append(
+                f"trained on {before} processors so far and on {runtime.threads} from here "
+                "on: the result may differ in its last bits"
+            )
+        checking = time.perf_counter()
+        plan = self._plan_before(runtime)
+        if plan is None:
+            from chargen.training.tf.runtime import choose_plan
+
+            plan, more = choose_plan(self.settings, runtime)
+            notes += more
+        return plan, notes, time.perf_counter() - checking
+
+    def _plan_before(self, runtime: Runtime) -> Plan | None:
+        """Return how the run that is resumed was computed; None: it is free to choose.
+
+        The same plan gives the same weights, however many processors there are now.
+        """
+        if self.checkpoint is None or runtime.gpu:
+            return None
+        training: Mapping[str, Any] = self.checkpoint.training
+        try:
+            return Plan(**{name: training[name] for name in PLANNED})
+        except (KeyError, ValueError):
+            return None
+
+    def _train(
+        self,
+        listeners: Sequence[Listener],
+        stop: Callable[[], int | None],
+        started: float,
+        board: TensorBoard | None,
+        plan: Plan,
+        runtime: Runtime,
+    ) -> bool:
+        from chargen.training.tf.trainer import Trainer
+
+        resolved, checkpoint, back = self.resolved, self.checkpoint, self.resolved.read.back
+        self.settings = replace(self.settings, precision=plan.precision, stock=plan.stock)
+        log = LogWriter(self.run, board)
+        writer = CheckpointWriter(
+            self.run,
+            self.settings,
+            resolved.corpus,
+            plan=plan,
+            threads=runtime.threads,
+            init_from=resolved.origin,
+            written=self._claim.published,
+        )
+        trainer = Trainer(
+            self.settings,
+            resolved.corpus,
+            resolved.batches,
+            listeners=[log, writer, *listeners],
+            clock=Clock(
+                started=started,
+                spent=checkpoint.seconds if checkpoint else 0.0,
+                # A run that is resumed has paid for a start once.
+                free="start" if checkpoint else None,
+            ),
+            stop=stop,
+            plan=plan,
+            checkpoint=checkpoint,
+            initial=resolved.initial,
+        )
+        if checkpoint is not None and trainer.nothing_left():
+            if back is None:
+                self._describe(finished=True)  # a crash may have come before that
+            return False
+        if back is not None:  # nothing can be refused any more
+            self.run.go_back(back)
+        self._describe()
+        evaluated = trainer.counters.evaluated_step
+        log.begin(trainer.progress.step, trainer.progress.share, evaluated)
+        trainer.run()
+        self._describe(finished=True)
+        return True
+
+    def _describe(self, *, finished: bool = False) -> None:
+        import importlib.metadata  # slow, and only training needs it
+
+        description = {
+            "format": 1,
+            "chargen": __version__,
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+        given = dict(self.resolved.read.given)
+        if self.run.exists():
+            before = self.run.description()
+            description["created"] = str(before.get("created", description["created"]))[:40]
+            kept = before.get("given", {})
+            given = {
+                **{k: v for k, v in kept.items() if hasattr(self.settings, k)},
+                **given,
+            }
+        name = self.resolved.origin
+        origin = {"init_from": name} if name is not None else {}
+        self.run.write_description(
+            {
+                **description,
+                **origin,
+                "given": given,
+                "settings": self.settings.to_dict(),
+                "finished": finished,
+                "corpus": [source.to_dict() for source in self.resolved.corpus.sources],
+                "versions": {
+                    "python": platform.python_version(),
+                    **{
+                        name: importlib.metadata.version(name)
+                        for name in ("numpy", "tensorflow", "keras")
+                    },
+                },
+            }
+        )
+
+
+def start_tensorflow(settings: Settings) -> Runtime:
+    """Import TensorFlow and let it set itself up, which takes seconds.
+
+    Raises:
+        TrainingError: there is none, or no GPU where one is asked for; the message says
+            what to do.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from chargen.training.tf.runtime import prepare_tensorflow
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
+            raise
+        raise TrainingError(_missing_tensorflow()) from error
+    return prepare_tensorflow(settings)
+
+
+def _missing_tensorflow() -> str:
+    return (
+        "training needs TensorFlow 2.21 and Keras, which cannot be imported here "
+        f"(Python {platform.python_version()} on {platform.system()} "
+        f"{platform.machine()}). They come with chargen on CPython 3.11 to 3.13 on "
+        "Linux, Windows (x86-64) and Macs with Apple silicon: install chargen there, "
+        "train, and bring the checkpoint here; sampling works without them"
+    )

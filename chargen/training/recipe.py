@@ -1,0 +1,147 @@
+"""The size and the recipe that a text and a length deserve, where none is asked for.
+
+docs/recipe.md explains the rule and shows what it was made from.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chargen.system.hardware import cores
+from chargen.training.plan import chosen_precision
+from chargen.training.settings import Settings
+
+CHOSEN = ("units", "batch_size", "seq_length", "learning_rate", "dropout")
+"""Settings that the rule chooses."""
+
+START = 9.0  # seconds of a run that pass before its first update, about
+EVALUATING = 0.05  # share of a run's time that evaluations take, at the most
+
+# Characters a second that a step of the middle rung trains, for each GFLOP/s at which all
+# cores together multiply small float32 matrices; measured (benchmarks/RESULTS.md).
+PER_GFLOPS = {"bfloat16": 150.0, "float32": 100.0}
+STOCK_SHARE = 0.5  # of that, with Keras's own layers
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One size of model, with the settings that suit it.
+
+    Attributes:
+        units: of each of two LSTM layers.
+        batch_size, seq_length, learning_rate: see `Settings`.
+        cost: time a character takes, relative to the middle rung.
+        worth: characters trained, in those of the middle rung, from which this size is
+            better than the one before.
+        corpus: characters of training text from which it is.
+    """
+
+    units: int
+    batch_size: int
+    seq_length: int
+    learning_rate: float
+    cost: float
+    worth: float
+    corpus: int
+
+
+LADDER = (
+    Rung(128, 16, 32, 7e-3, cost=0.6, worth=0, corpus=0),
+    Rung(256, 32, 32, 1e-2, cost=1.0, worth=0.5e6, corpus=15_000),
+    Rung(512, 64, 32, 8e-3, cost=3.0, worth=6e6, corpus=300_000),
+)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What the rule chose.
+
+    Attributes:
+        settings: by name; those that were asked for are not among them.
+        passes: over the training text, expected; None where time is not measured.
+    """
+
+    settings: dict[str, Any]
+    passes: float
+
+
+def measured_speed(settings: Settings) -> float:
+    """Return the characters a second that the middle rung can be expected to train.
+
+    Multiplies matrices for about a tenth of a second. TensorFlow's own speed would take
+    seconds of compiling to measure; the ladder's rungs are far enough apart.
+    """
+    # Small enough for BLAS to use one thread, whatever else the machine is doing.
+    a = np.ones((64, 64), np.float32)
+    product = a @ a
+    best, end = math.inf, time.perf_counter() + 0.1
+    while time.perf_counter() < end:
+        started = time.perf_counter()
+        for _ in range(20):
+            np.matmul(a, a, out=product)
+        best = min(best, (time.perf_counter() - started) / 20)
+    gflops = 2 * a.shape[0] ** 3 / best / 1e9 * (settings.threads or cores())
+    speed = gflops * PER_GFLOPS[chosen_precision(settings.precision)]
+    return speed * STOCK_SHARE if settings.stock else speed
+
+
+def recommend(
+    settings: Settings,
+    given: Mapping[str, Any],
+    characters: int,
+    *,
+    seconds: float | None,
+    speed: float,
+) -> Recommendation:
+    """Choose what was not asked for.
+
+    Args:
+        settings: with what was asked for, and defaults.
+        given: what was asked for, by name.
+        characters: of training text.
+        seconds: the run's length, where it is a time; else `settings` has steps or epochs.
+        speed: as `measured_speed` returns it; not looked at where there is no time.
+    """
+    trained = _trained(settings, characters, seconds, speed)
+    rung = LADDER[0]
+    for candidate in LADDER:
+        if "units" in given:
+            fits = candidate.units <= settings.units
+        else:
+            fits = trained >= candidate.worth and characters >= candidate.corpus
+        if fits:
+            rung = candidate
+    chosen = {
+        "units": rung.units,
+        "batch_size": rung.batch_size,
+        "seq_length": rung.seq_length,
+        "learning_rate": rung.learning_rate,
+    }
+    if seconds is not None:
+        trained /= rung.cost
+    passes = trained / max(1, characters)
+    chosen["dropout"] = dropout(passes)
+    left = {name: value for name, value in chosen.items() if name not in given}
+    return Recommendation(left, passes)
+
+
+def dropout(passes: float) -> float:
+    """Return the dropout that so many passes over a text call for, to two places."""
+    return round(min(0.5, max(0.0, 0.1 * math.log2(1 + passes) - 0.08)), 2)
+
+
+def _trained(
+    settings: Settings, characters: int, seconds: float | None, speed: float
+) -> float:
+    """Return the characters that the run trains; under a time, on the middle rung."""
+    if seconds is not None:
+        return speed * max(0.3 * seconds, (1 - EVALUATING) * seconds - START)
+    if settings.epochs is not None:
+        return float(settings.epochs * characters)
+    return float((settings.steps or 0) * settings.batch_size * settings.seq_length)

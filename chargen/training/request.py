@@ -1,0 +1,56 @@
+"""The first step of `prepare`: what is asked for, before anything is looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chargen.errors import SettingsError
+from chargen.training.settings import LENGTHS
+
+
+@dataclass(frozen=True)
+class Request:
+    """A training that is asked for.
+
+    Attributes:
+        corpus: a text file, or the name of a bundled corpus.
+        given: settings by name, as `Settings` has them; `validation` and `test` may be
+            files. What is not given is chosen by `recipe`, unless a run is gone on with.
+        out: the run's folder; None: a new one, `checkpoints/<corpus>`.
+        resume: go on with the run in `out`, or with the newest of this corpus. Where
+            `out` is a step directory, newer ones are removed once it trains.
+        overwrite: replace the run in `out`.
+        init_from: a checkpoint, by path or name, whose model is trained further.
+        drop_unused: leave out the characters of its vocabulary that the corpus lacks.
+        dry_run: change nothing on the disk; there will be nothing to train.
+
+    Raises:
+        SettingsError: the wishes contradict each other.
+    """
+
+    corpus: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    out: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    init_from: str | None = None
+    drop_unused: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.out is not None and not self.out.name:  # `.`: its name is wanted later
+            object.__setattr__(self, "out", Path(os.path.abspath(self.out)))
+        if self.resume and self.overwrite:
+            raise SettingsError("`resume` goes on with a run and `overwrite` replaces it")
+        if self.resume and self.init_from is not None:
+            raise SettingsError(
+                "`resume` goes on with a run and `init_from` starts a new one"
+            )
+        if self.drop_unused and self.init_from is None:
+            raise SettingsError("`drop_unused` is for the vocabulary of `init_from`")
+        if sum(self.given.get(name) is not None for name in LENGTHS) > 1:
+            raise SettingsError("give one of `seconds`, `epochs` and `steps`")

@@ -1,0 +1,221 @@
+"""The third step of `prepare`: from what was asked for to the settings of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from chargen.display import printable
+from chargen.errors import SettingsError
+from chargen.model.cells import CELLS
+from chargen.model.shape import MAX_PARAMETERS
+from chargen.runs.checkpoint import MAX_STATES
+from chargen.runs.tensors import Arrays
+from chargen.text.batches import Shuffled, Streams
+from chargen.text.corpus import Corpus, split, vocabulary_of
+from chargen.text.reading import Text
+from chargen.training.finetune import grow
+from chargen.training.read import Read
+from chargen.training.recipe import measured_speed, recommend
+from chargen.training.schedule import total_steps, useful_steps
+from chargen.training.settings import DEFAULT_SECONDS, FIXED, Settings
+
+FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100 uses them
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A training of which everything is settled but the folder.
+
+    Attributes:
+        read: what was asked for, and what it speaks of.
+        settings: all of them.
+        corpus: what it learns from.
+        batches: its training part, cut.
+        initial: weights to start from; None: random ones.
+        notes: what the user should know, about the steps before as well.
+    """
+
+    read: Read
+    settings: Settings
+    corpus: Corpus
+    batches: Streams | Shuffled
+    initial: Arrays | None
+    notes: tuple[str, ...]
+
+    @property
+    def origin(self) -> str | None:
+        """The name, without folders, of the checkpoint that the weights come from."""
+        if self.read.checkpoint is not None:
+            found = self.read.checkpoint.training.get("init_from")
+            return found if isinstance(found, str) else None
+        if self.read.request.init_from is None:
+            return None
+        return printable(Path(self.read.request.init_from).resolve().name)
+
+    @property
+    def scorable(self) -> int:
+        """How many characters of the validation part can be scored."""
+        return len(self.corpus.validation) - (not len(self.corpus.context))
+
+
+def resolve(read: Read) -> Resolved:
+    """Cut the corpus into its parts, and fill in what was not asked for.
+
+    Raises:
+        TextError: there is too little text, or too many different characters.
+        SettingsError: a setting contradicts the text, or the model would be too large.
+        CheckpointError: the weights to start from are too large to compute with.
+    """
+    request, settings, notes = read.request, read.settings, list(read.notes)
+    vocabulary = read.checkpoint.vocabulary if read.checkpoint else None
+    fixed: dict[str, Any] = {}
+    if read.trained is not None:
+        fixed = {name: getattr(read.trained.model, name) for name in FIXED}
+        settings = replace(settings, **fixed)
+        known = "" if request.drop_unused else "".join(read.trained.vocabulary.characters)
+        vocabulary = vocabulary_of([read.text, *read.held_out.texts.values()], known)
+    held_out = read.held_out
+    corpus = split(read.text, held_out.validation, vocabulary, test=held_out.test)
+    if read.run is None:
+        given = {**read.given, **fixed}
+        settings, note = _recommended(settings, given, len(corpus.train))
+        notes.append(note)
+    batches = settings.batches(corpus.train)
+    notes += _forced(settings, read, corpus, batches)
+    settings = _recorded_settings(settings, read, corpus, batches)
+    settings, more = _with_length(settings, batches)
+    notes += more
+    _check_size(settings, len(corpus.vocabulary))
+    initial = None
+    if read.trained is not None:
+        initial = grow(read.trained, corpus, seed=settings.seed)
+    return Resolved(read, settings, corpus, batches, initial, tuple(notes))
+
+
+def _recommended(
+    settings: Settings, given: Mapping[str, Any], characters: int
+) -> tuple[Settings, str]:
+    """Fill in the recipe for the text and the length, and say what was chosen."""
+    timed = settings.epochs is None and settings.steps is None
+    seconds = settings.seconds or (DEFAULT_SECONDS if timed else None)
+    speed = measured_speed(settings) if seconds else 0.0
+    chosen = recommend(settings, given, characters, seconds=seconds, speed=speed)
+    options = [f"`{name}={value!r}`" for name, value in chosen.settings.items()]
+    settings = replace(settings, **chosen.settings)
+    batch = settings.batch_size * settings.seq_length
+    note = "nothing is left to choose"
+    if options:
+        machine = ", length and machine" if seconds else " and length"
+        note = f"chosen for this text{machine}: {' '.join(options)}"
+    if characters >= batch:  # a batch of less costs no less
+        passes = max(1, round(chosen.passes))
+        if timed and not settings.seconds:  # the default length, which `resolve` may cut
+            each = characters // batch
+            passes = min(passes, round(useful_steps(each) / each))
+        note += f"; about {passes:,} pass{'es' * (passes > 1)} over the training text"
+    return settings, note
+
+
+def _forced(
+    settings: Settings, read: Read, corpus: Corpus, batches: Streams | Shuffled
+) -> list[str]:
+    """Say what the texts force, or make of little use.
+
+    Raises:
+        SettingsError: without a validation part, a setting makes no sense.
+    """
+    notes = []
+    sizes = (("batch_size", batches.batch_size), ("seq_length", batches.seq_length))
+    for name, size in sizes:
+        if size != getattr(settings, name):
+            notes.append(
+                f"`{name}` is {size} instead of {getattr(settings, name)}: "
+                f"{len(corpus.train):,} characters hold no more"
+            )
+    if not corpus.validation.size:
+        notes.append(
+            "training on the whole text: there is no validation loss, and the latest "
+            "checkpoint counts as the best"
+        )
+        if settings.patience is not None:
+            raise SettingsError(
+                "`patience` waits for a lower validation loss, and there is no "
+                "validation part: give `validation`"
+            )
+    elif corpus.unseen:
+        notes.append(
+            f"{corpus.unseen:.2%} of the validation characters never occur in training"
+        )
+    for part, held in read.held_out.texts.items():
+        if held.sha256 == read.text.sha256:
+            notes.append(
+                f"`{part}` is the text that is learned from: the loss on it will say "
+                "nothing about new text"
+            )
+    return notes
+
+
+def _recorded_settings(
+    settings: Settings, read: Read, corpus: Corpus, batches: Streams | Shuffled
+) -> Settings:
+    """Return the settings as a checkpoint records them: as they came out on the texts."""
+    share = _recorded(read.held_out.validation)
+    if share is None:
+        share = len(corpus.validation) and 0.1
+    return replace(
+        settings,
+        validation=share,
+        test=_recorded(read.held_out.test),
+        encoding=read.text.encoding,
+        batch_size=batches.batch_size,
+        seq_length=batches.seq_length,
+    )
+
+
+def _with_length(
+    settings: Settings, batches: Streams | Shuffled
+) -> tuple[Settings, list[str]]:
+    """Give a run the default length where it has none, and say what there is to say."""
+    each = batches.steps_per_epoch
+    useful, limit = useful_steps(each), total_steps(settings, each)
+    if settings.seconds is None and limit is None:
+        note = "training for 5 minutes, the default: `seconds`, `epochs` or `steps`"
+        settings = replace(settings, seconds=DEFAULT_SECONDS, steps=useful)
+        characters = useful * batches.batch_size * batches.seq_length
+        if characters < FASTEST * DEFAULT_SECONDS:
+            note += (
+                f". This text can hardly use more than {useful:,} steps "
+                f"({useful / each:.0f} passes), so it may end earlier"
+            )
+        return settings, [note]
+    if settings.seconds is None and limit is not None and limit > useful:
+        return settings, [
+            f"{limit / each:.0f} passes over the text were asked for; one of this size "
+            f"rarely gains from more than {useful:,} steps"
+        ]
+    return settings, []
+
+
+def _recorded(held: float | Text | None) -> float | str | None:
+    """Return what a checkpoint says of a part: its share, or the name of its file."""
+    return held.name if isinstance(held, Text) else held
+
+
+def _check_size(settings: Settings, characters: int) -> None:
+    """Refuse a model whose checkpoints could not be read."""
+    parameters = settings.model.parameters(characters)
+    if parameters > MAX_PARAMETERS:
+        raise SettingsError(
+            f"the model would have {parameters:,} parameters, more than the "
+            f"{MAX_PARAMETERS:,} of a checkpoint: choose fewer `units` or `layers`"
+        )
+    units = settings.layers * settings.units
+    states = len(CELLS[settings.cell].states) * units * settings.batch_size
+    if 4 * states > MAX_STATES:
+        raise SettingsError(
+            f"the states of {settings.batch_size:,} streams would not fit into a "
+            "checkpoint: choose a smaller `batch_size`"
+        )

@@ -1,0 +1,355 @@
+"""The training loop: truncated backpropagation through time.
+
+It writes no file and prints nothing: what happens leaves as events (see `events`), and a
+stop is asked for through a callable. When something is due, `cadence` says; what is learned
+belongs to `learner`. Nothing random has to be saved: the batch of a step is a pure function
+of (seed, step), and so are the dropout masks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from chargen.errors import Interrupted, TrainingError
+from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.tensors import Arrays
+from chargen.system.clock import Clock
+from chargen.text.batches import Batches
+from chargen.text.corpus import Corpus
+from chargen.text.scored import ScoredStreams, scored_streams
+from chargen.training.cadence import (
+    EVALUATION_WINDOW,
+    MOST_ROLLBACKS,
+    Cadence,
+    Counters,
+    least_validation_length,
+)
+from chargen.training.events import (
+    CheckpointDue,
+    Event,
+    Listener,
+    Note,
+    Progress,
+    RolledBack,
+    Stepped,
+)
+from chargen.training.plan import Plan
+from chargen.training.schedule import useful_steps
+from chargen.training.settings import Settings
+from chargen.training.tf.learner import Learner
+
+SMOOTHING = 0.98  # of the training loss that is shown and logged
+
+
+class _Stop(Exception):
+    """A signal asked training to stop."""
+
+
+class _NotFinite(Exception):
+    """A loss or a weight is not finite."""
+
+
+class Trainer:
+    """Trains one model on one corpus.
+
+    Args:
+        settings: the run's settings, resolved: a length is set, batch and window fit.
+        corpus: what it learns from.
+        batches: the corpus's training part, cut as the settings say.
+        listeners: called with every event, in this order.
+        clock: counts the run's time.
+        stop: returns the number of a signal that asked for a stop, or None.
+        plan: how a step is computed.
+        checkpoint: what to go on from, read with its resume part; None: a new run.
+        initial: weights to start from, by name; None: random ones.
+
+    Raises:
+        TrainingError: the checkpoint's resume part fits neither the model nor its step.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        corpus: Corpus,
+        batches: Batches,
+        *,
+        listeners: Sequence[Listener],
+        clock: Clock,
+        stop: Callable[[], int | None] = lambda: None,
+        plan: Plan,
+        checkpoint: Checkpoint | None = None,
+        initial: Arrays | None = None,
+    ) -> None:
+        self._settings = settings
+        self._batches = batches
+        self._listeners = listeners
+        self._clock = clock
+        self._stop = stop
+        self._counters = Counters()
+        self._starting = True  # the first update is compiled: no other takes so long
+        self._published: int | None = None  # the step of the last checkpoint
+        self._saved_seconds = 0.0
+        self._validation: ScoredStreams | None = None
+        if corpus.validation.size:
+            self._validation = scored_streams(corpus.validation, corpus.context)
+        self._cadence = Cadence(
+            settings,
+            batches.steps_per_epoch,
+            batches.batch_size * batches.seq_length,
+            _windows(self._validation),
+        )
+        self._learner = Learner(
+            settings, len(corpus.vocabulary), batch_size=batches.batch_size, plan=plan
+        )
+        self._initial = initial is not None and checkpoint is None
+        if checkpoint is not None:
+            self._restore(checkpoint.weights, checkpoint.resume)
+            self._published = self._counters.step
+            if self._counters.step != checkpoint.step:
+                raise TrainingError(
+                    "the checkpoint's resume part is of another step than its weights"
+                )
+            self._counters = self._cadence.extended(
+                self._counters, checkpoint.training, clock
+            )
+        elif initial is not None:  # what is published first is the model as it came
+            self._learner.start_from(initial)
+        self._good = self._snapshot(evaluated=False, validation=None, best=False)
+        self._clock.lap("start")
+        self._saved_seconds = self._clock.spent if self._published else 0.0
+
+    @property
+    def counters(self) -> Counters:
+        """What the run has counted so far."""
+        return self._counters
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return self._cadence.progress(self._counters, self._clock)
+
+    def nothing_left(self) -> bool:
+        """Whether the run is over already, so that `run` will do nothing."""
+        return self._over() and self._counters.evaluated_step == self._counters.step
+
+    def run(self) -> None:
+        """Train until the run's length is reached.
+
+        Raises:
+            Interrupted: a signal asked for a stop; a checkpoint has been published.
+            TrainingError: the loss was not finite, more often than can be mended.
+            ChargenError: whatever a listener raises.
+        """
+        try:
+            self._fit_validation()
+            while True:
+                self._check_stop()
+                try:
+                    if self._initial:
+                        self._initial = False
+                        self._evaluate()
+                    elif not self._over():
+                        self._advance()
+                    elif self._counters.evaluated_step != self._counters.step:
+                        self._evaluate()
+                    else:
+                        self._say_why()
+                        return
+                except _NotFinite:
+                    self._roll_back()
+        except _Stop:
+            if self._counters.step > (self._published or 0):
+                # Weights that are not finite are not worth saving.
+                with contextlib.suppress(_NotFinite):
+                    self._publish(evaluated=False, validation=None, best=False)
+            raise Interrupted(
+                self._stop() or 0, saved=self._published is not None
+            ) from None
+
+    def _over(self) -> bool:
+        return self._cadence.over(self._counters, self._clock)
+
+    def _say_why(self) -> None:
+        """Say what ended the run, where that is not its length."""
+        if self._cadence.impatient(self._counters):
+            count = self._settings.patience
+            self._emit(Note(f"stopped by `patience`: {count} evaluations were no better"))
+
+    def _advance(self) -> None:
+        """Update, unless an interruption put off an evaluation; then do what is due."""
+        cadence, counters, clock = self._cadence, self._counters, self._clock
+        if not cadence.evaluation_due(counters, clock):
+            self._step()
+        if cadence.evaluation_due(counters, clock):
+            self._evaluate()
+        elif cadence.save_due(
+            clock, saved=self._saved_seconds, published=bool(self._published)
+        ):
+            self._publish(evaluated=False, validation=None, best=False)
+
+    def _step(self) -> None:
+        counters = self._counters
+        counters.share, counters.rate = self._cadence.schedule(counters, self._clock)
+        inputs, targets, fresh = self._batches.batch(counters.step)
+        loss = self._learner.train(
+            inputs, targets, fresh=fresh, step=counters.step, rate=counters.rate
+        )
+        self._clock.lap("start" if self._starting else "step")
+        self._starting = False
+        if not math.isfinite(loss):
+            raise _NotFinite
+        counters.loss_sum = SMOOTHING * counters.loss_sum + (1 - SMOOTHING) * loss
+        counters.loss_weight = SMOOTHING * counters.loss_weight + (1 - SMOOTHING)
+        counters.step += 1
+        if counters.step == counters.schedule_step + 1:
+            counters.origin = counters.evaluated_seconds = self._clock.spent
+        if self._settings.steps is None and counters.step == useful_steps(
+            self._batches.steps_per_epoch
+        ):
+            self._emit(
+                Note(
+                    f"{self.progress.epoch:.0f} passes over the text are done; a text of "
+                    "this size rarely gains from more"
+                )
+            )
+        self._emit(Stepped(self.progress))
+
+    def _validation_loss(self, streams: ScoredStreams, *, lap: str = "evaluation") -> float:
+        return self._learner.score(streams, self._check_stop, lambda: self._clock.lap(lap))
+
+    def _fit_validation(self) -> None:
+        """Under a time budget, validate on no more than a twentieth of the time can score.
+
+        The part stays the same when the run is resumed: losses are comparable.
+        """
+        streams, counters = self._validation, self._counters
+        if streams is None:
+            return
+        length, window_seconds = streams.inputs.shape[1], None
+        timed = self._settings.seconds is not None
+        first = streams.beginning(EVALUATION_WINDOW)
+        if timed:
+            self._validation_loss(first, lap="start")  # compiles the function
+        if not counters.validation_length:
+            if timed:
+                counters.validation_length = length
+                self._validation_loss(first)
+                window_seconds = self._clock.typical("evaluation") or 0.0
+            counters.validation_length = self._cadence.validation_length(
+                length, window_seconds
+            )
+        if not least_validation_length(length) <= counters.validation_length <= length:
+            raise TrainingError(
+                "the checkpoint's resume part is damaged: it validates on nothing"
+            )
+        if counters.validation_length < length:
+            self._validation = streams.beginning(counters.validation_length)
+            self._cadence = replace(
+                self._cadence, evaluation_windows=_windows(self._validation)
+            )
+            self._emit(
+                Note(
+                    f"validating on {self._validation.characters:,} of "
+                    f"{streams.characters:,} characters (the beginnings of "
+                    f"{len(streams.inputs)} parts): all of them would take more than a "
+                    "twentieth of the time"
+                )
+            )
+
+    def _evaluate(self) -> None:
+        """Measure the validation loss and publish a checkpoint."""
+        counters = self._counters
+        validation = None
+        best = True
+        if self._validation is not None:
+            validation = self._validation_loss(self._validation)
+            if not math.isfinite(validation):
+                raise _NotFinite
+            best = validation < counters.best
+            counters.stale = 0 if best else counters.stale + 1
+            counters.best = min(counters.best, validation)
+        counters.evaluated_step = counters.step
+        counters.evaluated_seconds = self._clock.spent
+        self._publish(evaluated=True, validation=validation, best=best)
+
+    def _publish(self, *, evaluated: bool, validation: float | None, best: bool) -> None:
+        """Hand a checkpoint to the listeners; it is the one that trouble goes back to."""
+        snapshot = self._snapshot(
+            evaluated=evaluated,
+            validation=validation,
+            best=best or self._validation is None,
+        )
+        # The average takes some updates in late: the latest weights tell first.
+        arrays = (*snapshot.weights.values(), *snapshot.resume.values())
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise _NotFinite
+        self._emit(snapshot)
+        self._good = snapshot
+        self._published = self._counters.step
+        self._clock.lap("publish")
+        self._saved_seconds = self._clock.spent
+
+    def _snapshot(
+        self, *, evaluated: bool, validation: float | None, best: bool
+    ) -> CheckpointDue:
+        self._counters.seconds = self._clock.spent
+        return CheckpointDue(
+            progress=self.progress,
+            evaluated=evaluated,
+            validation=validation,
+            best=best,
+            validation_characters=self._validation.characters if self._validation else 0,
+            weights=self._learner.weights(),
+            resume={**self._counters.to_arrays(), **self._learner.memory()},
+        )
+
+    def _restore(self, weights: Arrays, resume: Arrays) -> None:
+        """Take up what `_snapshot` put down.
+
+        Raises:
+            TrainingError: it belongs to a model or an optimizer of another shape.
+        """
+        counted = Counters().to_arrays()
+        self._learner.restore(
+            weights, {name: x for name, x in resume.items() if name not in counted}
+        )
+        try:
+            self._counters = Counters.from_arrays(resume)
+        except ValueError as error:
+            raise TrainingError(
+                f"the checkpoint's resume part is damaged: {error}"
+            ) from error
+
+    def _roll_back(self) -> None:
+        failed, rollbacks = self._counters.step + 1, self._counters.rollbacks + 1
+        if rollbacks > MOST_ROLLBACKS:
+            sound = "; the checkpoints published so far are sound"
+            raise TrainingError(
+                f"the loss is not a finite number at step {failed}, for the third time: "
+                "halving the learning rate did not help. Try a lower `learning_rate` or a "
+                f"lower `clip_norm`{sound if self._published is not None else ''}"
+            )
+        self._restore(self._good.weights, self._good.resume)
+        self._counters.rollbacks = rollbacks
+        rate = self._cadence.peak_rate(rollbacks)
+        self._emit(RolledBack(failed, self._counters.step, rate))
+
+    def _check_stop(self) -> None:
+        if self._stop() is not None:
+            raise _Stop
+
+    def _emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def _windows(streams: ScoredStreams | None) -> int:
+    """Return how many calls it takes to score streams."""
+    if streams is None:
+        return 0
+    return math.ceil(streams.inputs.shape[1] / EVALUATION_WINDOW)

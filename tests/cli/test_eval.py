@@ -1,0 +1,317 @@
+"""`chargen eval`, and the parts of texts that it scores."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from helpers import edit_manifest, tiny_checkpoint, write_run
+
+import chargen
+from chargen.cli import cli
+from chargen.errors import ChargenError, SettingsError, TextError
+from chargen.runs.find import open_checkpoint
+from chargen.runs.held_out import find_part
+from chargen.text.corpus import split
+from chargen.text.reading import Text
+from chargen.training.job import prepare
+
+STORY = "it was a dark and stormy night, said the dog.\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHARGEN_HOME", raising=False)
+    Path("story.txt").write_text(STORY * 100, encoding="utf-8")
+    return tmp_path
+
+
+def trained(**settings):
+    """Publish a run as a training of story.txt with these settings would; return it."""
+    job = prepare("story.txt", {"units": 4, "layers": 1, "steps": 9, **settings})
+    checkpoint = tiny_checkpoint(
+        characters="".join(job.corpus.vocabulary.characters),
+        corpus=tuple(text.source for text in job.corpus.sources),
+        training=job.settings.to_dict(),
+        validation_loss=2.0,
+    )
+    job.run.write_description({"format": 1, "settings": job.settings.to_dict()})
+    job.run.publish(checkpoint, best=True, keep=3)
+    return job
+
+
+def evaluated(*arguments):
+    done = CliRunner().invoke(cli, ["eval", *map(str, arguments), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)["texts"]
+
+
+# --- the command ------------------------------------------------------------------------
+
+
+def test_the_bundled_model_scores_what_its_training_measured():
+    found = open_checkpoint("harbour-plays")
+    (scored,) = evaluated("harbour-plays")
+    assert scored["carried"]["nats"] == pytest.approx(found.validation_loss, abs=1e-4)
+    assert scored["characters"] == found.training["validation_characters"]
+    assert scored["cold"]["every"] == 256
+    assert scored["carried"]["nats"] < scored["cold"]["nats"] < 1.3
+
+
+def test_it_says_what_the_python_call_says():
+    write_run(Path("checkpoints/tiny"), 1, characters="\n 中文", scale=2.0)
+    text = "中文 中\n文文\n" * 60
+    Path("a.txt").write_text(text, encoding="utf-8")
+    Path("b.txt").write_text("文中 " * 50, encoding="utf-8")
+    first, second = evaluated("tiny", "a.txt", "b.txt")
+    model = chargen.load("tiny")
+    expected = chargen.sampling.evaluate(model, text)
+    assert first["carried"]["nats"] == expected.nats
+    assert (
+        first["cold"]["nats"] == chargen.sampling.evaluate(model, text, cold_every=256).nats
+    )
+    assert first["carried"]["bits"] == pytest.approx(expected.nats / math.log(2))
+    total = expected.bits * (len(text) - 1)
+    size = len(text[1:].encode("utf-8"))
+    assert first["carried"]["bits_per_byte"] == pytest.approx(total / size)
+    assert first["utf8_bytes"] == size
+    assert first["carried"]["perplexity"] == pytest.approx(math.exp(expected.nats))
+    assert (first["text"], second["text"]) == ("a.txt", "b.txt")
+    assert second["carried"] != first["carried"]
+
+
+def test_unknown_characters_are_counted_and_left_out():
+    write_run(Path("checkpoints/tiny"), 1, characters="\n ab", scale=2.0)
+    Path("with.txt").write_text("Xab\nabYY ba" * 40, encoding="utf-8")
+    Path("without.txt").write_text("ab\nab ba" * 40, encoding="utf-8")
+    found, plain = evaluated("tiny", "with.txt", "without.txt")
+    assert found.pop("unknown") == 120
+    assert plain.pop("unknown") == 0
+    assert {**found, "text": ""} == {**plain, "text": ""}
+    shown = CliRunner().invoke(cli, ["eval", "tiny", "with.txt"]).stdout
+    assert "120 (27.27%) never seen by the model" in shown
+
+
+def test_the_words_have_the_numbers_of_the_json():
+    trained()
+    shown = CliRunner().invoke(cli, ["eval", "story"]).stdout
+    (scored,) = evaluated("story")
+    for value in ("nats", "bits", "bits_per_byte", "perplexity"):
+        assert f"{scored['carried'][value]:.4f}" in shown
+        assert f"{scored['cold'][value]:.4f}" in shown
+    assert "validation part of story.txt" in shown
+    assert "training measured 2.0000 nats" in shown
+
+
+def test_the_text_that_was_trained_on_is_said_to_be_it():
+    trained()
+    shutil.copy("story.txt", "copy.txt")
+    Path("other.txt").write_text(STORY, encoding="utf-8")
+    for name, said in (("copy.txt", True), ("other.txt", False)):
+        done = CliRunner().invoke(cli, ["eval", "story", name, "--json"])
+        assert len(json.loads(done.stdout)["texts"]) == 1
+        assert (f"was trained on {name}" in done.stderr) is said
+        assert ("--part validation" in done.stderr) is said
+
+
+def test_bundled_texts_have_names_here_too():
+    write_run(Path("checkpoints/tiny"), 1, characters="aeinrst ")
+    scored = CliRunner().invoke(cli, ["eval", "tiny", "minerals", "--json"])
+    assert scored.exit_code == 0
+    assert json.loads(scored.stdout)["texts"][0]["text"] == "minerals.txt"
+    refused = CliRunner().invoke(cli, ["eval", "tiny", "checkpoints"])
+    assert "checkpoints is a folder" in refused.output
+
+
+def test_another_encoding():
+    write_run(Path("checkpoints/tiny"), 1, characters="\n 中文", scale=2.0)
+    Path("gbk.txt").write_bytes(("中文" * 30).encode("gb18030"))
+    assert CliRunner().invoke(cli, ["eval", "tiny", "gbk.txt"]).exit_code == 1
+    (scored,) = evaluated("tiny", "gbk.txt", "--encoding", "gb18030")
+    assert scored["unknown"] == 0
+
+
+@pytest.mark.parametrize("text", ["", "a", "XYZ", "aX"])
+def test_a_text_with_nothing_to_score_is_said(text):
+    write_run(Path("checkpoints/tiny"), 1, characters="\n ab")
+    Path("short.txt").write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(cli, ["eval", "tiny", "short.txt"])
+    assert done.exit_code == 1
+    assert "fewer than two characters" in done.output
+
+
+# --- the parts --------------------------------------------------------------------------
+
+
+def test_train_validation_and_test_follow_each_other():
+    corpus = split(Text(STORY * 100, "s", "utf-8", 0, ""), 0.1, test=0.2)
+    decode = corpus.vocabulary.decode
+    parts = [decode(ids) for ids in (corpus.train, corpus.validation, corpus.test)]
+    assert "".join(parts) == STORY * 100
+    assert [len(part) for part in parts] == [3220, 460, 920]
+    assert parts[0].endswith(decode(corpus.context))
+    assert "".join(parts[:2]).endswith(decode(corpus.test_context))
+    assert len(corpus.test_context) == len(corpus.context) == 201
+
+
+def test_characters_of_the_test_part_are_in_the_vocabulary():
+    corpus = split(Text("ab" * 50 + "z", "s", "utf-8", 0, ""), 0.1, test=0.1)
+    assert "z" in corpus.vocabulary
+    other = split(
+        Text("ab" * 50, "s", "utf-8", 0, ""), 0.1, test=Text("yx", "t", "", 0, "")
+    )
+    assert corpus.vocabulary.decode(corpus.test).endswith("z")
+    assert other.vocabulary.decode(other.test) == "yx"
+    assert [text.name for text in other.sources] == ["s", "t"]
+
+
+def test_too_little_text_for_a_test_part():
+    with pytest.raises(TextError, match=r"too few to hold out 0\.001 .* use --test 0"):
+        split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.0, test=0.001)
+    with pytest.raises(TextError, match="--validation and --test leave nothing"):
+        split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.1, test=0.95)
+    with pytest.raises(TextError, match="too short for a test part"):
+        split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.0, test=Text("a", "t", "", 0, ""))
+
+
+@pytest.mark.parametrize("given", [[], [Path("story.txt")]], ids=["by name", "by path"])
+def test_the_parts_of_a_run_are_found_again(given):
+    job = trained(test=0.2)
+    found = open_checkpoint("story")
+    decode = job.corpus.vocabulary.decode
+    for name, ids, context in (
+        ("validation", job.corpus.validation, job.corpus.context),
+        ("test", job.corpus.test, job.corpus.test_context),
+    ):
+        part = find_part(found, name, given)
+        assert (part.characters, part.context) == (decode(ids), decode(context))
+        assert part.name == f"{name} part of story.txt"
+
+
+def test_parts_with_files_of_their_own():
+    Path("held.txt").write_text(STORY[::-1] * 9, encoding="utf-8")
+    Path("final.txt").write_text(STORY[::-2] * 9, encoding="utf-8")
+    job = trained(validation="held.txt", test="final.txt")
+    found = open_checkpoint("story")
+    assert find_part(found, "validation").characters == STORY[::-1] * 9
+    assert find_part(found, "test").characters == STORY[::-2] * 9
+    assert len(job.corpus.train) == len(STORY * 100)
+    Path("other").mkdir()
+    Path("final.txt").rename("other/moved.txt")
+    with pytest.raises(TextError, match=r"final\.txt, which is neither"):
+        find_part(found, "test")
+    where = [Path("story.txt"), Path("other/moved.txt")]
+    assert find_part(found, "test", where).characters == STORY[::-2] * 9
+
+
+def test_a_part_that_there_is_not():
+    trained(validation=0.0)
+    found = open_checkpoint("story")
+    with pytest.raises(SettingsError, match="no validation part"):
+        find_part(found, "validation")
+    with pytest.raises(SettingsError, match="trained without --test"):
+        find_part(found, "test")
+
+
+def test_a_text_that_has_changed_is_another():
+    trained()
+    Path("story.txt").write_text(STORY * 101, encoding="utf-8")
+    found = open_checkpoint("story")
+    with pytest.raises(TextError, match="or has changed since"):
+        find_part(found, "validation")
+    with pytest.raises(SettingsError, match="SHA-256 differs"):
+        find_part(found, "validation", [Path("story.txt")])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["training"].update(validation=True),
+        lambda m: m["training"].update(validation=7),
+        lambda m: m["training"].update(validation="../secret"),
+        lambda m: (
+            m["training"].update(validation="../secret"),
+            m["corpus"].append({**m["corpus"][0], "name": "../secret"}),
+        ),
+        lambda m: m.update(corpus=[]),
+        lambda m: m["corpus"][0].update(name="../story.txt"),
+        lambda m: m["text"].update(encoding="zlib"),
+    ],
+)
+def test_a_strangers_checkpoint_leads_to_no_other_file(change):
+    step = trained().run.step_folder()
+    shutil.copy("story.txt", "../secret")  # what is asked for is there, with its hash
+    shutil.copy("story.txt", "../story.txt")
+    edit_manifest(step, change)
+    with pytest.raises(ChargenError):
+        find_part(open_checkpoint("story"), "validation")
+
+
+def test_a_name_is_no_path_even_where_there_is_such_a_file():
+    step = trained().run.step_folder()
+    Path("below").mkdir()
+    Path("story.txt").rename("below/story.txt")
+    edit_manifest(step, lambda m: m["corpus"][0].update(name="below/story.txt"))
+    with pytest.raises(TextError, match="neither in this folder"):
+        find_part(open_checkpoint("story"), "validation")
+
+
+def test_a_resumed_run_keeps_its_test_part():
+    job = trained(test=0.2)
+    job.run.write_description(
+        {
+            "settings": job.settings.to_dict(),
+            "given": {"test": 0.2},
+            "corpus": [text.source for text in job.corpus.sources],
+        }
+    )
+    with pytest.raises(SettingsError, match=r"--test 0\.3 differs"):
+        prepare("story.txt", {"test": 0.3}, resume=True)
+    for step in job.run.steps():
+        shutil.rmtree(step)
+    for pointer in ("best", "latest"):
+        Path(f"checkpoints/story/{pointer}").unlink()
+    again = prepare("story.txt", {}, resume=True)
+    assert len(again.corpus.test) == len(job.corpus.test) == 920
+
+
+def test_a_text_of_the_same_name_here_does_not_hide_the_one_that_ships():
+    Path("harbour-plays.txt").write_bytes(b"\xff\xfe\xff")
+    (scored,) = evaluated("harbour-plays")
+    assert scored["text"] == "validation part of harbour-plays.txt"
+
+
+def test_parts_in_two_encodings_are_refused_before_training():
+    Path("held.txt").write_text(STORY, encoding="utf-16")
+    with pytest.raises(TextError, match=r"held\.txt is UTF-16 and story\.txt is UTF-8"):
+        prepare("story.txt", {"validation": "held.txt", "steps": 1})
+
+
+def test_an_infinite_perplexity_is_null():
+    def huge(name, array):
+        return array + np.float32(1e30) * (np.arange(len(array)) == 2)
+
+    found = tiny_checkpoint(characters="\n ab")
+    weights = dict(found.weights)
+    weights["dense.bias"] = huge("dense.bias", weights["dense.bias"])
+    run = write_run(Path("checkpoints/tiny"), 1, characters="\n ab", weights=weights)
+    assert run.read().weights["dense.bias"][2] > 1e29
+    Path("b.txt").write_text("bbbb", encoding="utf-8")
+    done = CliRunner().invoke(cli, ["eval", "tiny", "b.txt", "--json"])
+    (scored,) = json.loads(done.stdout, parse_constant=pytest.fail)["texts"]
+    assert scored["carried"]["perplexity"] is None
+
+
+@pytest.mark.parametrize("more", [[], ["--part", "validation", "story.txt"]])
+def test_an_encoding_that_would_be_ignored_is_refused(more):
+    trained()
+    words = ["eval", "story", "--encoding", "latin-1", *more]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert "--encoding is of FILES" in done.output

@@ -1,0 +1,228 @@
+"""Fine-tuning: weights carried over to another vocabulary, and the command that does it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from helpers import tiny_checkpoint, write_run
+
+from chargen.cli import cli
+from chargen.cli.advice import train_command
+from chargen.errors import CheckpointError, SettingsError
+from chargen.model.cells import CELLS
+from chargen.runs.checkpoint import Checkpoint
+from chargen.sampling.engine import Engine
+from chargen.text.corpus import Corpus, split, vocabulary_of
+from chargen.text.reading import Text
+from chargen.training.finetune import grow
+from chargen.training.job import prepare
+
+OLD = "\nabcdez"
+NEW = "abba, cab! bad cab; a bad 中 bed.\n" * 40  # no e is rare, no z, and six new ones
+
+
+def text(characters: str, name: str = "new.txt") -> Text:
+    return Text(characters, name, "utf-8", len(characters), "0" * 64)
+
+
+def grown(cell: str = "lstm", *, drop: bool = False) -> tuple[Checkpoint, Corpus, Engine]:
+    """A random model of OLD, the corpus NEW, and the model carried over to it."""
+    before = tiny_checkpoint(cell, units=7, layers=2, characters=OLD)
+    known = "" if drop else OLD
+    corpus = split(text(NEW), 0.1, vocabulary_of([text(NEW)], known))
+    weights = grow(before, corpus, seed=3)
+    return before, corpus, Engine(before.model, corpus.vocabulary, weights)
+
+
+def probabilities(model: Engine, characters: str) -> np.ndarray:
+    """The chances (n, V) of each next character while a text is read."""
+    state, rows = model.zero_state(1), []
+    for i in model.vocabulary.encode(characters):
+        logits, state = model.step(np.array([i]), state)
+        exact = np.exp(logits[0].astype(np.float64) - logits.max())
+        rows.append(exact / exact.sum())
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["kept", "dropped"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_old_characters_keep_their_odds(cell: str, drop: bool) -> None:
+    before, corpus, after = grown(cell, drop=drop)
+    kept = [c for c in OLD if c in corpus.vocabulary]
+    assert ("z" in kept) is not drop
+    old = Engine(before.model, before.vocabulary, before.weights)
+    said = "abba\ncab\nbadcab" * 10
+    expected = probabilities(old, said)[:, old.vocabulary.encode("".join(kept))]
+    found = probabilities(after, said)[:, after.vocabulary.encode("".join(kept))]
+    expected /= expected.sum(1, keepdims=True)
+    found /= found.sum(1, keepdims=True)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_new_characters_get_about_their_share() -> None:
+    _, corpus, after = grown()
+    fresh = [c for c in corpus.vocabulary.characters if c not in OLD]
+    assert fresh == [" ", "!", ",", ".", ";", "中"]
+    shares = np.bincount(corpus.train, minlength=len(corpus.vocabulary)) / len(corpus.train)
+    known = "".join(c for c in NEW[:600] if c in OLD)
+    mean = probabilities(after, known).mean(0)
+    for c in fresh:
+        i = int(after.vocabulary.encode(c)[0])
+        assert 0.5 < mean[i] / shares[i] < 2, c
+
+
+def test_a_new_character_is_read_as_the_mean_of_the_old_ones_with_a_little_noise() -> None:
+    before, corpus, _ = grown()
+    weights = grow(before, corpus, seed=3)
+    mean, deviation = (
+        before.weights["embedding"].mean(0),
+        before.weights["embedding"].std(0),
+    )
+    rows = [int(corpus.vocabulary.encode(c)[0]) for c in " !,.;中"]
+    distance = (weights["embedding"][rows] - mean) / deviation
+    assert 0.02 < np.abs(distance).mean() < 0.3
+    assert len(np.unique(weights["embedding"][rows], axis=0)) == len(rows)
+    same, other = grow(before, corpus, seed=3), grow(before, corpus, seed=4)
+    np.testing.assert_array_equal(same["embedding"], weights["embedding"])
+    assert (other["embedding"][rows] != weights["embedding"][rows]).any()
+
+
+def test_the_same_vocabulary_gives_the_same_weights() -> None:
+    before = tiny_checkpoint(characters=OLD)
+    said = text("zebe\nabcd" * 50)
+    corpus = split(said, 0.1, vocabulary_of([said], OLD))
+    weights = grow(before, corpus, seed=0)
+    assert set(weights) == set(before.weights)
+    for name, array in before.weights.items():
+        np.testing.assert_array_equal(weights[name], array, err_msg=name)
+
+
+def test_a_vocabulary_in_another_order_is_matched_by_identity() -> None:
+    before = tiny_checkpoint(characters="zab")
+    said = text("abzzab" * 50)
+    corpus = split(said, 0.0, vocabulary_of([said], "zab"))
+    weights = grow(before, corpus, seed=0)
+    np.testing.assert_array_equal(
+        weights["embedding"], before.weights["embedding"][[1, 2, 0]]
+    )
+    np.testing.assert_array_equal(
+        weights["dense.bias"], before.weights["dense.bias"][[1, 2, 0]]
+    )
+
+
+def test_a_text_of_new_characters_only() -> None:
+    before = tiny_checkpoint(characters=OLD)
+    said = text("中文中国" * 100)
+    for known in ("", OLD):
+        corpus = split(said, 0.1, vocabulary_of([said], known))
+        weights = grow(before, corpus, seed=0)
+        assert all(np.isfinite(array).all() for array in weights.values())
+        assert weights["embedding"].shape[0] == len(corpus.vocabulary)
+
+
+def test_a_character_of_the_validation_part_only_is_likely_enough_to_be_found() -> None:
+    before = tiny_checkpoint(characters=OLD)
+    said = text("abcde\n" * 100 + "!")
+    corpus = split(said, 0.1, vocabulary_of([said], OLD))
+    weights = grow(before, corpus, seed=0)
+    model = Engine(before.model, corpus.vocabulary, weights)
+    chance = probabilities(model, "abcde\n")[:, int(model.vocabulary.encode("!")[0])]
+    assert 1e-5 < chance.mean() < 1e-2
+
+
+# --- the command ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("new.txt").write_text(NEW * 3, encoding="utf-8")
+    write_run(Path("old"), 1, units=7, layers=2, characters=OLD)
+    return tmp_path
+
+
+def test_the_model_is_that_of_the_checkpoint(folder: Path) -> None:
+    job = prepare("new.txt", {"steps": 3}, init_from="old")
+    settings = job.settings
+    assert (settings.cell, settings.units, settings.layers) == ("lstm", 7, 2)
+    assert settings.embedding_size == 3
+    assert "".join(job.corpus.vocabulary.characters) == "\n !,.;abcdez中"
+    assert any("starting from old" in note for note in job.notes)
+    dropped = prepare("new.txt", {"steps": 3}, init_from="old", drop_unused=True)
+    assert "z" not in dropped.corpus.vocabulary
+    words = shlex.split(train_command(dropped))
+    assert words[words.index("--init-from") + 1] == "old"
+    assert "--drop-unused" in words
+    assert "--units" not in words
+
+
+def test_options_that_contradict_the_model_are_refused(folder: Path) -> None:
+    same = {"steps": 3, "units": 7, "dropout": 0.4}
+    assert prepare("new.txt", same, init_from="old").settings.dropout == 0.4
+    for name, value in (
+        ("units", 8),
+        ("layers", 1),
+        ("cell", "gru"),
+        ("embedding_size", 64),
+    ):
+        with pytest.raises(
+            SettingsError, match=f"--{name.replace('_', '-')} {value} contra"
+        ):
+            prepare("new.txt", {"steps": 3, name: value}, init_from="old")
+    with pytest.raises(SettingsError, match="--init-from"):
+        prepare("new.txt", {"steps": 3}, init_from="old", resume=True)
+    with pytest.raises(SettingsError, match="--drop-unused"):
+        prepare("new.txt", {"steps": 3}, drop_unused=True)
+
+
+def test_fine_tuning_starts_from_the_model_and_can_be_resumed(folder: Path) -> None:
+    arguments = ["--stock", "--eval-every", "5", "--quiet", "--out", "tuned", "--keep", "9"]
+    command = ["train", "new.txt", "--init-from", "old", "--steps", "20", *arguments]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    from chargen.runs.run import Run
+
+    steps = [read.name for read in Run(Path("tuned")).steps()]
+    assert steps == [f"step-000000{i:02}" for i in (0, 5, 10, 15, 20)]
+    before, corpus = tiny_checkpoint(units=7, layers=2, characters=OLD, seed=1), None
+    job = prepare("new.txt", {"steps": 20}, init_from="old")
+    corpus = job.corpus
+    first = Run(Path("tuned"))
+    (first.folder / "latest").write_text("step-00000000")
+    start = first.read("latest")
+    assert start.training["init_from"] == "old"
+    for name, array in grow(before, corpus, seed=0).items():
+        np.testing.assert_array_equal(start.weights[name], array, err_msg=name)
+    assert start.validation_loss is not None
+    again = ["train", "new.txt", "--resume", "--quiet", "--out", "tuned/step-00000000"]
+    done = CliRunner().invoke(cli, again)
+    assert done.exit_code == 0, done.output
+    last = first.read("latest")
+    assert last.step == 20
+    assert last.training["init_from"] == "old"
+    assert last.validation_loss < start.validation_loss
+
+
+def test_a_run_that_lost_what_it_was_to_start_from_does_not_start_from_nothing(
+    folder: Path,
+) -> None:
+    """It was killed between its description and its first checkpoint, step 0."""
+    job = prepare("new.txt", {"steps": 3}, init_from="old", out=Path("tuned"))
+    job._describe()
+    with pytest.raises(SettingsError, match="--init-from and --overwrite"):
+        prepare("new.txt", resume=True, out=Path("tuned"))
+    again = prepare(
+        "new.txt", {"steps": 3}, init_from="old", out=Path("tuned"), overwrite=True
+    )
+    assert again.initial is not None
+
+
+def test_weights_that_are_too_large_to_carry_over_are_refused(folder: Path) -> None:
+    write_run(Path("huge"), 1, units=7, layers=2, characters=OLD, scale=5e37)
+    with pytest.raises(CheckpointError, match="too large to train on from"):
+        prepare("new.txt", {"steps": 3}, init_from="huge")
+    assert not Path("checkpoints").exists()

@@ -1,0 +1,135 @@
+"""The Keras model, and its parity with the NumPy engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chargen.model.cells import CELLS
+from chargen.model.shape import ModelConfig
+from chargen.sampling.engine import Engine
+from chargen.text.vocabulary import Vocabulary
+
+CHARACTERS = Vocabulary("abcdefghijklmnopqrs")
+
+
+def keras_model(config: ModelConfig, *, seed: int = 0, stock: bool = False):
+    from chargen.training.tf.keras_model import build_model
+
+    return build_model(config, len(CHARACTERS), seed=seed, stock=stock)
+
+
+def variables(model, config):
+    """The model's variables by their names in a checkpoint."""
+    names = config.weight_shapes(len(CHARACTERS))
+    return dict(zip(names, model.trainable_variables, strict=True))
+
+
+def get_weights(model, config):
+    return {
+        name: np.array(variable.numpy())
+        for name, variable in variables(model, config).items()
+    }
+
+
+def perturbed(weights, *, seed: int):
+    """Random biases: fresh ones are zero, and would hide a mistake in their use."""
+    random = np.random.default_rng(seed)
+    return {
+        name: array + random.normal(0, 0.2, array.shape).astype(np.float32)
+        for name, array in weights.items()
+    }
+
+
+# With 19 characters, embeddings of 1 make a table larger than the model: none is made.
+@pytest.mark.parametrize(("layers", "embedding_size"), [(1, 5), (3, 5), (1, 1)])
+@pytest.mark.parametrize("cell", CELLS)
+def test_engine_equals_keras_step_by_step(cell, layers, embedding_size):
+    units = 17 if embedding_size > 1 else 8
+    config = ModelConfig(
+        cell=cell, units=units, layers=layers, embedding_size=embedding_size
+    )
+    model = keras_model(config)
+    weights = perturbed(get_weights(model, config), seed=layers)
+    for name, variable in variables(model, config).items():
+        variable.assign(weights[name])
+    engine = Engine(config, CHARACTERS, weights)
+    assert (engine._table is not None) == (embedding_size > 1 or cell == "rnn")
+    for batch in (1, 4):
+        ids = np.random.default_rng(batch).integers(len(CHARACTERS), size=(batch, 50))
+        state = engine.zero_state(batch)
+        flat = [array for arrays in state for array in arrays]
+        expected, *after = model([ids, *flat], training=False)
+        for t in range(50):
+            logits, state = engine.step(ids[:, t], state)
+            np.testing.assert_allclose(logits, expected[:, t], atol=1e-5, rtol=0)
+        for ours, theirs in zip(
+            [array for arrays in state for array in arrays], after, strict=True
+        ):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_explicit_states_carry_a_text_across_calls():
+    config = ModelConfig(units=6, layers=2, embedding_size=4)
+    model = keras_model(config)
+    import keras
+
+    random = np.random.default_rng(0).integers(len(CHARACTERS), size=(3, 20))
+    ids = keras.ops.convert_to_tensor(random)
+    zeros = [keras.ops.zeros((3, 6))] * 4
+    whole, *end = model([ids, *zeros], training=False)
+    first, *middle = model([ids[:, :13], *zeros], training=False)
+    second, *later = model([ids[:, 13:], *middle], training=False)
+    np.testing.assert_allclose(np.concatenate([first, second], 1), whole, atol=1e-6)
+    for a, b in zip(end, later, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_have_the_names_and_shapes_of_the_format(cell):
+    config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4)
+    weights = get_weights(keras_model(config), config)
+    found = {name: array.shape for name, array in weights.items()}
+    assert found == config.weight_shapes(len(CHARACTERS))
+    assert all(array.dtype == np.float32 for array in weights.values())
+    assert config.parameters(len(CHARACTERS)) == sum(a.size for a in weights.values())
+
+
+def test_initial_weights_depend_on_the_seed_alone():
+    config = ModelConfig(units=6, layers=2, embedding_size=4)
+    one, same, other = (
+        get_weights(keras_model(config, seed=seed), config) for seed in (1, 1, 2)
+    )
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, same[name])
+    assert not np.array_equal(one["embedding"], other["embedding"])
+    assert not np.array_equal(one["rnn.0.kernel"], other["rnn.0.kernel"])
+    # Two layers of one kind must not start alike.
+    assert not np.array_equal(one["rnn.0.recurrent_kernel"], one["rnn.1.recurrent_kernel"])
+
+
+@pytest.mark.parametrize("stock", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_dropout_follows_every_recurrent_layer_and_nothing_else(cell, stock):
+    import keras
+
+    from chargen.training.tf import recurrent
+
+    names = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+    kind = getattr(keras.layers if stock else recurrent, names[cell])
+    config = ModelConfig(cell=cell, units=6, layers=3, embedding_size=4, dropout=0.5)
+    kinds = [type(layer) for layer in keras_model(config, stock=stock).layers]
+    kinds = [found for found in kinds if found is not keras.layers.InputLayer]
+    pair = [kind, keras.layers.Dropout]
+    assert kinds == [keras.layers.Embedding, *pair * 3, keras.layers.Dense]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_stock_layers_start_with_the_same_weights(cell):
+    config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4)
+    one, other = (
+        get_weights(keras_model(config, seed=3, stock=stock), config)
+        for stock in (False, True)
+    )
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name])

@@ -1,0 +1,644 @@
+"""The training loop, on small models, with events gathered instead of written."""
+
+from __future__ import annotations
+
+import math
+import signal
+
+import numpy as np
+import pytest
+
+import chargen
+from chargen.errors import Interrupted, TrainingError
+from chargen.model.cells import CELLS
+from chargen.runs.checkpoint import TEXT_POLICY, Checkpoint
+from chargen.sampling.engine import Engine
+from chargen.system.clock import Clock
+from chargen.text.corpus import split
+from chargen.text.reading import Text
+from chargen.training.events import CheckpointDue, Note, RolledBack, Stepped
+from chargen.training.plan import STOCK, Plan
+from chargen.training.settings import Settings
+
+LINES = "the cat sat on the mat and the dog ran to the tree; a bird sang.\n"
+# SimpleRNN and no XLA, because that compiles fastest; what depends on them says so.
+PLAIN = Plan(xla=False)
+TINY = {
+    "cell": "rnn",
+    "units": 12,
+    "layers": 1,
+    "embedding_size": 6,
+    "batch_size": 4,
+    "seq_length": 16,
+}
+
+
+def text(characters: str = LINES * 20) -> Text:
+    return Text(characters, "lines.txt", "utf-8", len(characters), "0" * 64)
+
+
+pytestmark = pytest.mark.usefixtures("pools")
+
+
+class Training:
+    """One trainer with its events; `stop_when` asks for a stop after such an event."""
+
+    def __init__(
+        self,
+        characters=LINES * 20,
+        *,
+        validation=0.2,
+        plan=PLAIN,
+        resume=None,
+        initial=None,
+        clock=None,
+        **settings,
+    ):
+        from chargen.training.tf.trainer import Trainer
+
+        self.settings = Settings(**{**TINY, **settings})
+        self.corpus = split(text(characters), validation)
+        self.events = []
+        self.stop_when = lambda event: False
+        self.signal = None
+        self.trainer = Trainer(
+            self.settings,
+            self.corpus,
+            self.settings.batches(self.corpus.train),
+            listeners=[self.listen],
+            clock=clock or Clock(),
+            stop=lambda: self.signal,
+            plan=plan,
+            resume=resume,
+            initial=initial,
+        )
+
+    def listen(self, event):
+        self.events.append(event)
+        if self.stop_when(event):
+            self.signal = signal.SIGTERM
+
+    def run(self):
+        self.trainer.run()
+        return self
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def last(self) -> CheckpointDue:
+        return self.of(CheckpointDue)[-1]
+
+    def checkpoint(self, event: CheckpointDue | None = None) -> Checkpoint:
+        """The checkpoint that a listener would publish."""
+        event = event or self.last
+        return Checkpoint(
+            model=self.settings.model,
+            vocabulary=self.corpus.vocabulary,
+            text={"encoding": "utf-8", **TEXT_POLICY},
+            corpus=(),
+            training=self.settings.to_dict(),
+            step=event.progress.step,
+            epoch=event.progress.epoch,
+            seconds=event.progress.seconds,
+            train_loss=event.progress.train,
+            validation_loss=event.validation,
+            weights=event.weights,
+            resume=event.resume,
+        )
+
+
+def assert_same_weights(one, other):
+    assert one.keys() == other.keys()
+    for name, array in one.items():
+        assert array.tobytes() == other[name].tobytes(), name
+
+
+slow = pytest.mark.slow
+
+
+FAST = Plan("bfloat16", shards=2)
+PLANS = {
+    "float32": Plan(shards=2),
+    "bfloat16": FAST,
+    "plain": Plan(xla=False, shards=3),
+    "stock": STOCK,
+}
+
+
+@slow
+@pytest.mark.parametrize("plan", [FAST, STOCK], ids=["bfloat16", "stock"])
+@pytest.mark.parametrize("windows", ["streams", "shuffled"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_learns(cell, windows, plan):
+    training = Training(
+        cell=cell, windows=windows, plan=plan, steps=120, learning_rate=0.02
+    ).run()
+    first = training.of(Stepped)[0].progress.train
+    assert first == pytest.approx(math.log(len(training.corpus.vocabulary)), abs=0.4)
+    assert training.last.validation < 1.5
+    assert training.last.progress.step == 120
+
+
+def test_validation_loss_is_that_of_evaluate():
+    training = Training(LINES * 90, validation=0.5, steps=30, eval_every=30).run()
+    corpus = training.corpus
+    assert training.last.validation_characters == len(corpus.validation)
+    model = Engine(training.settings.model, corpus.vocabulary, training.last.weights)
+    decode = corpus.vocabulary.decode
+    scored = chargen.sampling.evaluate(
+        model, decode(corpus.validation), context=decode(corpus.context)
+    )
+    assert scored.characters == len(corpus.validation)
+    assert training.last.validation == pytest.approx(scored.nats, abs=1e-4)
+    # The context matters here, so a trainer that ignored it would be found out.
+    cold = chargen.sampling.evaluate(model, decode(corpus.validation), cold_every=8)
+    assert abs(cold.nats - scored.nats) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("cell", "windows", "plan"),
+    [
+        ("lstm", "streams", "plain"),
+        *(
+            pytest.param(cell, "shuffled", plan, marks=slow)
+            for cell in CELLS
+            for plan in ("bfloat16", "stock")
+        ),
+    ],
+)
+def test_one_seed_one_result(cell, windows, plan):
+    settings = {
+        "cell": cell,
+        "windows": windows,
+        "plan": PLANS[plan],
+        "steps": 15,
+        "dropout": 0.3,
+    }
+    one, same = Training(**settings).run(), Training(**settings).run()
+    assert_same_weights(one.last.weights, same.last.weights)
+    losses = [[e.validation for e in t.of(CheckpointDue)] for t in (one, same)]
+    assert losses[0] == losses[1]
+    other = Training(**settings, seed=1).run()
+    assert not np.array_equal(
+        one.last.weights["embedding"], other.last.weights["embedding"]
+    )
+
+
+@pytest.mark.parametrize("plan", ["plain", "stock"])
+def test_dropout_masks_differ_from_step_to_step_and_change_the_result(plan):
+    with_dropout = Training(steps=5, dropout=0.5, plan=PLANS[plan]).run()
+    without = Training(steps=5, dropout=0.0, plan=PLANS[plan]).run()
+    name = "rnn.0.kernel"
+    assert not np.array_equal(with_dropout.last.weights[name], without.last.weights[name])
+    # The masks of two steps: the same batch and weights give two losses.
+    import tensorflow as tf
+
+    trainer = with_dropout.trainer
+    inputs, targets, _ = trainer._batches.batch(0)
+    states = trainer._zero_states(len(inputs))
+    weights = with_dropout.checkpoint()
+    losses = []
+    for step in (7, 7, 8):
+        trainer._restore(weights.weights, weights.resume)
+        loss, _ = trainer._update.train(
+            inputs, targets, states, tf.constant(0.0), tf.constant([0, step]), tf.ones(())
+        )
+        losses.append(float(loss))
+    assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.mark.parametrize("plan", ["plain", "stock"])
+def test_a_checkpoint_holds_averaged_weights_and_a_resume_the_latest(plan):
+    from chargen.training.tf.average import newest_share
+
+    training = Training(steps=12, eval_every=12, plan=PLANS[plan])
+    variables = [v for n, v in training.trainer._update.private.items() if "weight" in n]
+    latest = []
+    training.stop_when = lambda event: (
+        isinstance(event, Stepped)
+        and latest.append([np.array(v.numpy(), np.float64) for v in variables])
+    )
+    training.run()
+    expected = latest[0]
+    for t, weights in enumerate(latest, 1):
+        new = newest_share(t)
+        expected = [m + new * (w - m) for m, w in zip(expected, weights, strict=True)]
+    assert len(latest) == 12
+    for i, (mean, array) in enumerate(
+        zip(expected, training.last.weights.values(), strict=True)
+    ):
+        np.testing.assert_allclose(array, mean, atol=1e-6)
+        raw = training.last.resume[f"weight.{i}"]
+        np.testing.assert_array_equal(raw, latest[-1][i].astype(np.float32))
+        assert np.abs(raw - array).max() > 1e-4  # the tolerance tells them apart
+
+
+def test_a_snapshot_does_not_change_with_later_updates():
+    training, then = Training(steps=3, eval_every=1), []
+    training.stop_when = lambda event: (
+        isinstance(event, CheckpointDue)
+        and then.append({k: a.copy() for k, a in {**event.weights, **event.resume}.items()})
+    )
+    training.run()
+    for copies, event in zip(then, training.of(CheckpointDue), strict=True):
+        assert_same_weights(copies, {**event.weights, **event.resume})
+    assert not np.array_equal(then[0]["embedding"], then[2]["embedding"])
+    assert not np.array_equal(then[0]["weight.0"], then[2]["weight.0"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "windows", "stop", "plan"),
+    [
+        ("rnn", "streams", "in an epoch", "bfloat16"),
+        ("rnn", "shuffled", "in an evaluation", "plain"),
+        *(
+            pytest.param(cell, "streams", "in an epoch", plan, marks=slow)
+            for cell in ("lstm", "gru")
+            for plan in ("plain", "stock")
+        ),
+        *(
+            pytest.param(cell, windows, stop, plan, marks=slow)
+            for cell in ("lstm", "gru")
+            for windows in ("streams", "shuffled")
+            for stop in ("in an epoch", "in an evaluation")
+            for plan in ("bfloat16", "float32")
+        ),
+    ],
+)
+def test_interrupted_equals_uninterrupted(cell, windows, stop, plan):
+    settings = {
+        "cell": cell,
+        "layers": 1 if cell == "rnn" else 2,
+        "plan": PLANS[plan],
+        "windows": windows,
+        "steps": 40,
+        "dropout": 0.2,
+        "eval_every": 9,
+    }
+    straight = Training(**settings).run()
+
+    first = Training(**settings)
+    if stop == "in an epoch":
+        first.stop_when = lambda e: isinstance(e, Stepped) and e.progress.step == 14
+    else:  # the evaluation after step 18 finds the signal at its first window
+        first.stop_when = lambda e: isinstance(e, Stepped) and e.progress.step == 18
+    with pytest.raises(Interrupted) as caught:
+        first.run()
+    assert caught.value.signal_number == signal.SIGTERM
+    assert caught.value.saved
+    assert not first.last.evaluated
+    assert first.last.progress.step == (14 if stop == "in an epoch" else 18)
+
+    second = Training(**settings, resume=first.checkpoint()).run()
+    assert_same_weights(straight.last.weights, second.last.weights)
+    timed = ("counter.seconds", "counter.origin", "counter.evaluated_seconds")
+    ends = [
+        {name: array for name, array in t.last.resume.items() if name not in timed}
+        for t in (straight, second)
+    ]
+    assert_same_weights(*ends)
+
+    def told(*trainings):
+        return [
+            (
+                e.progress.step,
+                e.validation,
+                e.best,
+                e.progress.train,
+                e.progress.learning_rate,
+            )
+            for t in trainings
+            for e in t.of(CheckpointDue)
+            if e.evaluated
+        ]
+
+    assert told(first, second) == told(straight)
+
+
+def test_a_resumed_run_counts_on_from_all_that_was_counted():
+    first = Training(steps=20, eval_every=5).run()
+    saved = first.checkpoint()
+    more = {"rollbacks": 1.0, "best": 0.5, "stale": 2.0}
+    saved.resume.update({f"counter.{name}": np.array(v) for name, v in more.items()})
+    counters = Training(steps=20, eval_every=5, resume=saved).trainer.counters
+    for name in vars(counters).keys() - {"seconds"}:  # the clock's, which is given
+        assert vars(counters)[name] == float(saved.resume[f"counter.{name}"]), name
+    assert all(vars(counters)[name] for name in ("origin", "evaluated_seconds"))
+    assert counters.validation_length
+
+
+def rates(training):
+    return [event.progress.learning_rate for event in training.of(Stepped)]
+
+
+def test_a_finished_run_that_is_given_more_rises_and_falls_anew():
+    first = Training(steps=40, warmup=0.1).run()
+    second = Training(steps=100, warmup=0.1, resume=first.checkpoint()).run()
+    added, alone = rates(second), rates(Training(steps=60, warmup=0.1).run())
+    assert added == pytest.approx(alone)
+    assert max(added) > 5 * added[0] and max(added) > 5 * added[-1]
+
+
+def test_what_was_given_more_may_be_interrupted():
+    first = Training(steps=40).run()
+    straight = Training(steps=80, resume=first.checkpoint()).run()
+    part = Training(steps=80, resume=first.checkpoint())
+    part.stop_when = lambda e: isinstance(e, Stepped) and e.progress.step == 57
+    with pytest.raises(Interrupted):
+        part.run()
+    rest = Training(steps=80, resume=part.checkpoint()).run()
+    assert rates(part) + rates(rest) == rates(straight)
+    assert_same_weights(straight.last.weights, rest.last.weights)
+
+
+def test_an_unfinished_run_that_is_given_more_goes_on_with_one_schedule():
+    first = Training(steps=40)
+    first.stop_when = lambda e: isinstance(e, Stepped) and e.progress.step == 20
+    with pytest.raises(Interrupted):
+        first.run()
+    second = Training(steps=80, resume=first.checkpoint()).run()
+    assert rates(second) == pytest.approx(rates(Training(steps=80).run())[20:])
+
+
+def test_weights_that_are_not_finite_are_not_published_though_their_average_is():
+    training = Training(steps=20, eval_every=7)
+    latest, spoilt = training.trainer._update.private["weight.2"], []
+
+    def spoil(event):
+        if isinstance(event, Stepped) and event.progress.step == 7 and not spoilt:
+            spoilt.append(event)  # between two updates that count in the average
+            latest.assign(latest * np.nan)
+
+    training.stop_when = spoil
+    training.run()
+    assert len(training.of(RolledBack)) == 1
+    assert training.last.progress.step == 20
+    for event in training.of(CheckpointDue):
+        arrays = (*event.weights.values(), *event.resume.values())
+        assert all(np.isfinite(array).all() for array in arrays)
+
+
+def test_initial_weights_are_published_before_the_first_step():
+    given = Training(steps=5).run().last.weights
+    training = Training(steps=7, eval_every=5, seed=3, initial=given).run()
+    due = training.of(CheckpointDue)
+    assert [event.progress.step for event in due] == [0, 5, 7]
+    assert_same_weights(due[0].weights, given)
+    assert due[0].validation is not None
+    resumed = Training(steps=7, eval_every=5, seed=3, resume=training.checkpoint(due[0]))
+    assert_same_weights(resumed.run().last.weights, training.last.weights)
+
+
+def test_stop_before_the_first_step_saves_nothing():
+    training = Training(steps=5)
+    training.signal = signal.SIGINT
+    with pytest.raises(Interrupted) as caught:
+        training.run()
+    assert not caught.value.saved
+    assert training.events == []
+
+
+def test_nothing_left_after_the_last_step():
+    training = Training(steps=5).run()
+    again = Training(steps=5, resume=training.checkpoint())
+    assert again.trainer.nothing_left()
+    assert not Training(steps=6, resume=training.checkpoint()).trainer.nothing_left()
+
+
+def test_evaluations_come_every_so_many_steps_and_at_the_end():
+    training = Training(steps=25, eval_every=10).run()
+    due = [(e.progress.step, e.evaluated) for e in training.of(CheckpointDue)]
+    assert due == [(10, True), (20, True), (25, True)]
+
+
+def test_default_is_an_evaluation_each_twentieth_and_at_least_ten_steps():
+    steps = [e.progress.step for e in Training(steps=25).run().of(CheckpointDue)]
+    assert steps == [10, 20, 25]
+
+
+def test_best_is_the_lowest_validation_loss():
+    training = Training(steps=40, eval_every=5, learning_rate=0.05).run()
+    lowest = math.inf
+    for event in training.of(CheckpointDue):
+        assert event.best == (event.validation < lowest)
+        lowest = min(lowest, event.validation)
+
+
+def test_without_validation_every_checkpoint_is_the_best():
+    training = Training(LINES, validation=0.0, steps=20, eval_every=10).run()
+    assert [(e.validation, e.best) for e in training.of(CheckpointDue)] == [
+        (None, True)
+    ] * 2
+    assert training.last.validation_characters == 0
+
+
+def test_patience_stops_early():
+    # A rate this low learns nothing that shows, one this high forgets again.
+    training = Training(
+        steps=400, eval_every=2, patience=3, learning_rate=3.0, clip_norm=0.0
+    ).run()
+    flags = [e.best for e in training.of(CheckpointDue)]
+    assert training.last.progress.step < 400
+    (note,) = training.of(Note)
+    assert note.text == "stopped by --patience: 3 evaluations were no better"
+    assert flags[-3:] == [False] * 3
+    assert all(any(flags[i : i + 3]) for i in range(len(flags) - 3))
+
+
+def test_a_run_that_patience_ended_and_that_is_given_more_has_patience_again():
+    settings = {"eval_every": 2, "patience": 3, "learning_rate": 3.0, "clip_norm": 0.0}
+    ended = Training(steps=400, **settings).run()
+    step = ended.last.progress.step
+    assert Training(steps=400, **settings, resume=ended.checkpoint()).trainer.nothing_left()
+    again = Training(steps=800, **settings, resume=ended.checkpoint())
+    assert not again.trainer.nothing_left()
+    assert again.run().last.progress.step >= step + 2 * 3
+
+
+def spoil(training: Training, *, at_step: int, times: int) -> None:
+    """Make the update of one step return a loss that is not a number, some times."""
+    train, left = training.trainer._update.train, [times]
+
+    def spoiled(inputs, targets, states, rate, key, newest):
+        loss, states = train(inputs, targets, states, rate, key, newest)
+        if int(key[1]) == at_step and left[0]:
+            left[0] -= 1
+            return np.float32(np.nan), states
+        return loss, states
+
+    training.trainer._update.train = spoiled
+
+
+def test_a_loss_that_is_not_finite_goes_back_with_half_the_rate():
+    training = Training(steps=30, eval_every=10, warmup=0.0)
+    spoil(training, at_step=17, times=2)
+    training.run()
+    rolled = training.of(RolledBack)
+    rate = training.settings.learning_rate
+    assert [(e.failed, e.step, e.learning_rate) for e in rolled] == [
+        (18, 10, rate / 2),
+        (18, 10, rate / 4),
+    ]
+    assert training.last.progress.step == 30
+    steps = [e.progress.step for e in training.of(Stepped)]
+    assert steps == [*range(1, 18), *range(11, 18), *range(11, 31)]
+    after = training.of(Stepped)[-20].progress.learning_rate
+    before = training.of(Stepped)[10].progress.learning_rate
+    assert after == pytest.approx(before / 4)
+
+
+def test_the_third_loss_that_is_not_finite_is_an_error():
+    training = Training(steps=30, eval_every=10)
+    spoil(training, at_step=17, times=3)
+    with pytest.raises(
+        TrainingError, match=r"step 18, for the third time.*--learning-rate"
+    ):
+        training.run()
+    assert training.last.progress.step == 10
+
+
+def test_a_real_explosion_is_noticed():
+    training = Training(steps=30, learning_rate=1e38, clip_norm=0.0, warmup=0.0)
+    with pytest.raises(TrainingError, match="not a finite number"):
+        training.run()
+    assert all(np.isfinite(e.validation) for e in training.of(CheckpointDue))
+
+
+class FakeTime:
+    """A clock on which every look takes so many seconds, and one takes eight hours."""
+
+    def __init__(self, tick: float = 0.1, *, jump_at: int | None = None):
+        self.seconds, self.tick, self.looks, self.jump_at = 0.0, tick, 0, jump_at
+
+    def __call__(self) -> float:
+        self.looks += 1
+        self.seconds += 8 * 3600.0 if self.looks == self.jump_at else self.tick
+        return self.seconds
+
+
+@pytest.mark.parametrize("jump_at", [pytest.param(None, marks=slow), 100])
+def test_a_time_budget_is_kept_and_a_pause_costs_none_of_it(jump_at):
+    clock = Clock(now=FakeTime(0.2, jump_at=jump_at))
+    training = Training(seconds=60.0, clock=clock).run()
+    assert 57.0 <= clock.spent <= 60.0
+    assert training.last.evaluated
+    rates = [e.progress.learning_rate for e in training.of(Stepped)]
+    peak = training.settings.learning_rate
+    assert max(rates) == pytest.approx(peak, rel=0.05)
+    assert rates[0] < 0.1 * peak  # tracing is not part of the schedule
+    assert rates[-1] < 0.11 * peak
+    # A tenth of the time for evaluations, spread over all of it.
+    times = [e.progress.seconds for e in training.of(CheckpointDue)]
+    assert 2 <= len(times) <= 20
+    assert times[0] < 30
+
+
+def test_the_first_update_which_is_compiled_is_not_taken_for_a_usual_one():
+    time = FakeTime(0.1)
+    training = Training(seconds=60.0, clock=Clock(now=time))
+    train = training.trainer._update.train
+
+    def compiled(*arguments):
+        if training.trainer.counters.step == 0:
+            time.seconds += 40.0
+        return train(*arguments)
+
+    training.trainer._update.train = compiled
+    training.run()
+    assert training.last.progress.step > 20
+    assert 57.0 <= training.last.progress.seconds <= 60.0
+
+
+def test_a_resumed_run_has_the_time_that_was_left_starting_not_counted():
+    time = FakeTime(0.1)
+    training = Training(seconds=20.0, clock=Clock(now=time)).run()
+    spent, steps = training.last.progress.seconds, training.last.progress.step
+    clock = Clock(now=time, spent=spent, free="start")
+    again = Training(seconds=40.0, clock=clock, resume=training.checkpoint())
+    time.seconds += 100.0  # TensorFlow is imported
+    again.run()
+    assert again.last.progress.step > 1.5 * steps
+    assert again.last.progress.seconds <= 40.0
+
+
+def test_a_budget_too_short_for_anything_still_trains_a_step():
+    training = Training(seconds=0.5, clock=Clock(now=FakeTime())).run()
+    assert training.last.progress.step == 1
+    assert training.last.evaluated
+
+
+@slow
+def test_a_validation_part_too_long_for_the_budget_is_cut_and_said():
+    training = Training(
+        LINES * 400, validation=0.9, seconds=10.0, clock=Clock(now=FakeTime())
+    ).run()
+    notes = [e.text for e in training.of(Note)]
+    assert any("validating on" in note for note in notes)
+    assert 0 < training.last.validation_characters < len(training.corpus.validation)
+    # A resumed run compares its losses with those of before: on the same part.
+    again = Training(
+        LINES * 400,
+        validation=0.9,
+        seconds=20.0,
+        clock=Clock(now=FakeTime(), spent=10.0),
+        resume=training.checkpoint(),
+    ).run()
+    assert again.last.validation_characters == training.last.validation_characters
+
+
+def test_a_first_checkpoint_comes_within_a_minute_and_more_by_save_every():
+    training = Training(
+        validation=0.0,
+        steps=300,
+        eval_every=300,
+        save_every=30.0,
+        clock=Clock(now=FakeTime(0.5)),
+    ).run()
+    times = [e.progress.seconds for e in training.of(CheckpointDue) if not e.evaluated]
+    assert times[0] <= 60
+    assert len(times) >= 3
+    assert max(np.diff(times)) <= 31
+
+
+@slow
+def test_too_many_passes_are_obeyed_with_a_warning():
+    training = Training(
+        LINES, validation=0.0, seconds=70.0, clock=Clock(now=FakeTime())
+    ).run()
+    assert training.last.progress.step > 500
+    notes = [e.text for e in training.of(Note)]
+    assert len([n for n in notes if "passes over the text are done" in n]) == 1
+
+
+def test_resume_part_of_another_model_is_refused():
+    training = Training(steps=3).run()
+    with pytest.raises(TrainingError, match="does not fit the model"):
+        Training(steps=3, units=13, resume=training.checkpoint())
+
+
+@pytest.mark.parametrize(
+    ("cell", "windows"),
+    [("rnn", "shuffled"), ("rnn", "streams"), ("lstm", "streams"), ("gru", "streams")],
+)
+def test_chinese_sentence_is_memorised(cell, windows):
+    sentence = "雨停了，巷口的灯一盏接一盏亮起来，卖花的老人数着零钱慢慢往家走。"
+    training = Training(
+        sentence,
+        validation=0.0,
+        cell=cell,
+        windows=windows,
+        units=64,
+        embedding_size=32,
+        dropout=0.0,
+        seq_length=64,
+        steps=200,
+        learning_rate=0.01,
+    ).run()
+    model = Engine(
+        training.settings.model, training.corpus.vocabulary, training.last.weights
+    )
+    rest = "".join(
+        chargen.generate(model, sentence[:2], length=len(sentence) - 2, temperature=0)
+    )
+    assert sentence[:2] + rest == sentence
