@@ -21,20 +21,21 @@ SUITABLE = import ensurepip, platform, sys, venv; \
   ok = (3, 11) <= sys.version_info < (3, 14) and sys.implementation.name == "cpython"; \
   print(platform.python_version()) if ok else sys.exit(1)
 
-.PHONY: help demo test test-all lint bundled canary FORCE
+.PHONY: help demo test test-slow test-all lint bundled canary FORCE
 .NOTPARALLEL:
 
 help:
 	@echo 'make demo      train on a bundled play for a minute, and write in its style'
 	@echo 'make test      run the fast tests'
-	@echo 'make test-all  run all tests'
+	@echo 'make test-slow run the tests that take long, and nothing else'
+	@echo 'make test-all  run all tests, and measure what they cover'
 	@echo 'make lint      run ruff and mypy'
 	@echo 'make bundled   train anew what ships in checkpoints/bundled'
 	@echo 'make canary    run the fast tests on the newest TensorFlow, Keras and NumPy'
 
 # The generated text goes to stdout, all else to stderr: make demo > play.txt
 demo: .venv/demo
-	@$(CHARGEN) train harbour-plays --for 1m --out checkpoints/demo --overwrite $(DEMO)
+	@$(CHARGEN) train harbour-plays --for 1m --out checkpoints/demo --overwrite $(DEMO) >&2
 	@echo >&2
 	@$(CHARGEN) sample checkpoints/demo --length 1500 --seed 1 --temperature 0.7
 	@{ echo; echo 'To go on:'; \
@@ -45,8 +46,12 @@ demo: .venv/demo
 test: .venv/test
 	@.venv/bin/python -m pytest -n auto --dist loadgroup -m 'not slow'
 
-test-all: .venv/test
-	@.venv/bin/python -m pytest -n auto --dist loadgroup
+test-slow: .venv/test
+	@.venv/bin/python -m pytest -n auto --dist loadgroup -m slow
+
+# The floor of the coverage stands in setup.cfg.
+test-all: .venv/dev
+	@.venv/bin/python -m pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered
 
 lint: .venv/dev
 	@.venv/bin/python -m ruff check

@@ -61,16 +61,23 @@ CHANGES: dict[str, list[str]] = {
     "average": [f"--set average.POWER={power}" for power in (4, 16, 1e9)],
 }
 OURS = ("--set", "--variant")
+MODULES = {
+    "schedule": "training.schedule",
+    "model": "training.tf.keras_model",
+    "soap": "training.tf.soap",
+    "average": "training.tf.average",
+}
+"""What `--set` calls some modules of chargen; it takes their whole names as well."""
 
 
 def change_constants(settings: list[str]) -> None:
     """Set constants of chargen's modules, given as module.NAME=value."""
     for setting in settings:
         name, value = setting.split("=")
-        module, constant = name.split(".")
-        target = importlib.import_module(f"chargen.{module}")
+        module, constant = name.rsplit(".", 1)
+        target = importlib.import_module(f"chargen.{MODULES.get(module, module)}")
         if not hasattr(target, constant):
-            raise SystemExit(f"chargen.{module} has no {constant}")
+            raise SystemExit(f"{target.__name__} has no {constant}")
         kind = type(getattr(target, constant))
         setattr(target, constant, kind(float(value)))
 
@@ -84,25 +91,24 @@ def switch_on(variants: list[str]) -> None:
 
 def plain_dropout(_: float) -> None:
     """A dropout mask for each time step."""
-    from chargen.training.tf import forward as stack
+    from chargen.training.tf import forward
 
-    one_step = stack._mask
+    one_step = forward._mask
 
     def mask(x: Any, rate: float, key: Any) -> Any:
         _, each = one_step(x[None], rate, key)
         return x * each, each
 
-    stack._mask = mask
+    forward._mask = mask
 
 
 def dropconnect(rate: float) -> None:
     """Dropout of the recurrent kernels, once an update (Merity et al. 2018)."""
     import tensorflow as tf
 
-    from chargen.training.tf import forward as stack
-    from chargen.training.tf import update
+    from chargen.training.tf import forward, update
 
-    plain = stack.loss_and_gradients
+    plain = forward.loss_and_gradients
 
     def loss_and_gradients(weights: Any, *arguments: Any, key: Any, **named: Any) -> Any:
         weights = [tf.convert_to_tensor(weight) for weight in weights]
@@ -128,7 +134,6 @@ def train(text: str, options: list[str], folder: Path) -> list[dict[str, Any]]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{shlex.join(command)} failed:\n{done.stderr}")
-    print(done.stdout, end="", flush=True)
     lines = (folder / "log.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
 

@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/refusals.py [--worst 8]
 
-Each is read in a process of its own; `tests/test_hostile.py` says how. Linux only.
+Each is read in a process of its own; `tests/runs/test_hostile.py` says how. Linux only.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+for folder in ("tests", "tests/runs"):
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / folder))
 
-from conftest import write_run
+from helpers import write_run
 from test_hostile import RUNS, THREATS, describe, outside, reading_cost
 
 

@@ -156,7 +156,7 @@ class ShareOrFile(Real):
         return isinstance(value, str) or super().fits(value)
 
 
-CHOSEN = "chosen for the text and the length"
+CHOSEN = "chosen for the text"
 """What is said of defaults that a recipe replaces."""
 
 Kind = Whole | Real | Choice | Name | Flag

@@ -49,6 +49,12 @@ def format_seconds(seconds: float) -> str:
     return "".join(f"{value}{unit}" for value, unit in parts if value) or "0s"
 
 
+def describe_passes(passes: float) -> str:
+    """Write a number of passes over a text: "3 passes", "1 pass", "0.02 passes"."""
+    count = f"{round(passes):,}" if passes >= 0.95 else f"{passes:.1g}"
+    return f"{count} pass{'es' * (count != '1')}"
+
+
 def suggestion(name: str, names: Iterable[str]) -> str:
     """End a sentence with the name that was meant, if one is like it, endings aside."""
     folded = {Path(known).stem.casefold(): known for known in names}

@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chargen.runs.run import LOG_FILE, RUN_FILE, Run
+from chargen.runs.log import LOG_FILE
+from chargen.runs.run import RUN_FILE, Run
 
 BUNDLED = Path(__file__).parent / "bundled"
 COMMANDS = {

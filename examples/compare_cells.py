@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import chargen
 from chargen.cli.train import tensorflow_silenced
@@ -32,7 +33,10 @@ from chargen.errors import ChargenError
 from chargen.model.cells import CELLS
 from chargen.model.shape import ModelConfig
 from chargen.text.batches import WINDOWS
-from chargen.training.job import Job, prepare, start_tensorflow
+from chargen.training.job import Job, start_tensorflow
+from chargen.training.read import read
+from chargen.training.request import Request
+from chargen.training.resolve import resolve
 
 NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 EVALUATIONS = 10  # points of a learning curve
@@ -43,7 +47,7 @@ class Result:
     """What a training came to.
 
     Attributes:
-        cell, windows: see `chargen.config.Settings`.
+        cell, windows: see `chargen.Settings`.
         units: of each layer.
         parameters: of the whole model.
         updates: done.
@@ -81,10 +85,10 @@ def matching_units(cell: str, model: ModelConfig, vocabulary_size: int) -> int:
     return min(range(1, 4 * model.units + 1), key=distance)
 
 
-def prepared(arguments: argparse.Namespace, cell: str, windows: str, folder: Path) -> Job:
-    """Return a training that is ready to start, its run in `folder`."""
+def chosen(arguments: argparse.Namespace, cell: str, windows: str) -> dict[str, Any]:
+    """Return the settings of one training."""
     length = {"steps": arguments.steps} if arguments.steps else {"epochs": arguments.epochs}
-    settings = {
+    settings: dict[str, Any] = {
         "cell": cell,
         "windows": windows,
         "units": arguments.units,
@@ -99,19 +103,22 @@ def prepared(arguments: argparse.Namespace, cell: str, windows: str, folder: Pat
         "seed": arguments.seed,
         **length,
     }
-    plan = prepare(arguments.corpus, settings, dry_run=True)
-    size = len(plan.corpus.vocabulary)
+    resolved = resolve(read(Request(arguments.corpus, settings, dry_run=True)))
+    size = len(resolved.corpus.vocabulary)
     lstm = ModelConfig("lstm", arguments.units, arguments.layers, 64)
     settings["units"] = matching_units(cell, lstm, size)
-    updates = arguments.steps or arguments.epochs * plan.batches.steps_per_epoch
+    updates = arguments.steps or arguments.epochs * resolved.batches.steps_per_epoch
     settings["eval_every"] = max(1, updates // EVALUATIONS)
-    return prepare(arguments.corpus, settings, out=folder / f"{cell}-{windows}")
+    return settings
 
 
 def result(job: Job) -> Result:
     """Train a job and read off what it came to."""
-    job.train()
-    settings, text = job.settings, job.corpus
+    # Importing TensorFlow is no part of the seconds.
+    with tensorflow_silenced(False):
+        runtime = start_tensorflow(job.settings)
+    job.train(runtime=runtime)
+    settings, text = job.settings, job.resolved.corpus
     latest = job.run.read("latest")
     curve = [
         (line["epoch"], line["validation"])
@@ -119,8 +126,8 @@ def result(job: Job) -> Result:
         if line["kind"] == "evaluation"
     ]
     characters = text.vocabulary
-    cold = chargen.sampling.evaluate(
-        chargen.load(str(job.run.folder / "latest")),
+    cold = chargen.evaluate(
+        chargen.load(job.run.folder / "latest"),
         characters.decode(text.validation),
         context=characters.decode(text.context),
         cold_every=settings.seq_length,
@@ -143,14 +150,12 @@ def results(arguments: argparse.Namespace, folder: Path) -> Iterator[Result]:
     for windows in WINDOWS:
         for cell in arguments.cells:
             print(f"training {NAMES[cell]} on {windows} …", file=sys.stderr)
-            job = prepared(arguments, cell, windows, folder)
-            if not len(job.corpus.validation):
-                job.tidy()
-                raise SystemExit(f"{arguments.corpus} is too short to hold a part out")
-            # Importing TensorFlow is no part of the seconds.
-            with tensorflow_silenced(False):
-                start_tensorflow(job.settings)
-            yield result(job)
+            settings, out = chosen(arguments, cell, windows), folder / f"{cell}-{windows}"
+            with chargen.prepare(arguments.corpus, out=out, **settings) as job:
+                if not len(job.resolved.corpus.validation):
+                    raise SystemExit(f"{arguments.corpus} is too short to hold a part out")
+                found = result(job)
+            yield found
 
 
 def print_table(found: list[Result]) -> None:
@@ -191,7 +196,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("corpus", nargs="?", default="harbour-plays")
-    options.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
+    options.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
     options.add_argument("--epochs", type=int, default=8, help="passes over the text")
     options.add_argument("--steps", type=int, help="updates, instead of --epochs")
     options.add_argument("--units", type=int, default=128, help="of the LSTM")

@@ -25,12 +25,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import chargen
 from chargen.cli.train import tensorflow_silenced
 from chargen.errors import ChargenError
 from chargen.model.cells import CELLS
 from chargen.model.shape import ModelConfig
-from chargen.runs.find import open_checkpoint
-from chargen.training.job import Job, prepare, start_tensorflow
+from chargen.runs.checkpoint import Checkpoint
+from chargen.text.vocabulary import Ids
+from chargen.training.job import start_tensorflow
 
 Array = npt.NDArray[np.float64]
 Weights = Mapping[str, npt.NDArray[np.float32]]
@@ -61,7 +63,7 @@ class SimpleRNN:
         self.input_bias, self.recurrent_bias = bias if bias.ndim == 2 else (bias, 0.0)
         self.table = weights["embedding"].astype(np.float64) @ weights["rnn.0.kernel"]
 
-    def inputs(self, ids: npt.NDArray[np.int32]) -> Array:
+    def inputs(self, ids: Ids) -> Array:
         """Return u = x K + b (B, G·H) of characters (B,)."""
         return self.table[ids] + self.input_bias
 
@@ -138,7 +140,7 @@ STEPS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 
 def state_gradients(
-    config: ModelConfig, weights: Weights, ids: npt.NDArray[np.int32], back: int
+    config: ModelConfig, weights: Weights, ids: Ids, back: int
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Follow the gradient of the last character's loss back through the states.
 
@@ -180,7 +182,7 @@ def state_gradients(
 
 
 def shares(
-    config: ModelConfig, weights: Weights, ids: npt.NDArray[np.int32], back: int
+    config: ModelConfig, weights: Weights, ids: Ids, back: int
 ) -> tuple[dict[str, Array], dict[str, float]]:
     """Return what is left of the gradient k steps back, and what explains it.
 
@@ -206,9 +208,15 @@ def shares(
     return found, explained
 
 
-def train(cell: str, arguments: argparse.Namespace, folder: Path) -> tuple[Job, Weights]:
-    """Train a model of one layer in `folder`; return the job and the initial weights."""
-    settings = {
+def train(
+    cell: str, arguments: argparse.Namespace, folder: Path
+) -> tuple[Checkpoint, Weights, Ids]:
+    """Train a model of one layer in `folder`.
+
+    Returns:
+        The trained model, its initial weights, and the ids of the validation text.
+    """
+    settings: dict[str, Any] = {
         "cell": cell,
         "units": arguments.units,
         "layers": 1,
@@ -222,22 +230,22 @@ def train(cell: str, arguments: argparse.Namespace, folder: Path) -> tuple[Job, 
         "stock": arguments.stock,
         "eval_every": arguments.steps,
     }
-    job = prepare(arguments.corpus, settings, out=folder / cell)
-    with tensorflow_silenced(False):
-        start_tensorflow(job.settings)
-        from chargen.training.tf.keras_model import build_model
+    with chargen.prepare(arguments.corpus, out=folder / cell, **settings) as job:
+        with tensorflow_silenced(False):
+            runtime = start_tensorflow(job.settings)
+        job.train(runtime=runtime)
+        trained, corpus = job.run.read("latest"), job.resolved.corpus
+    from chargen.training.tf.keras_model import build_model
 
-    config, size = job.settings.model, len(job.corpus.vocabulary)
-    model = build_model(config, size, seed=arguments.seed)
+    config, size = trained.model, len(corpus.vocabulary)
+    model = build_model(config, size, seed=arguments.seed)  # what training began with
     names = config.weight_shapes(size)
     initial = dict(zip(names, (np.array(w) for w in model.get_weights()), strict=True))
-    job.train()
-    return job, initial
+    return trained, initial, corpus.validation
 
 
-def places(job: Job, back: int, count: int) -> npt.NDArray[np.int32]:
+def places(text: Ids, back: int, count: int) -> Ids:
     """Return windows (N, warm-up + back + 1) spread evenly over the validation text."""
-    text = job.corpus.validation
     length = WARM_UP + back + 1
     if len(text) < length:
         raise SystemExit(f"the validation text has fewer than {length} characters")
@@ -252,9 +260,8 @@ def measure(arguments: argparse.Namespace) -> dict[tuple[str, str], Any]:
     with tempfile.TemporaryDirectory() as name:
         for cell in arguments.cells:
             print(f"training {NAMES[cell]} …", file=sys.stderr)
-            job, initial = train(cell, arguments, Path(name))
-            ids = places(job, back, arguments.places)
-            trained = open_checkpoint(str(job.run.folder / "latest"))
+            trained, initial, text = train(cell, arguments, Path(name))
+            ids = places(text, back, arguments.places)
             config = trained.model
             found[cell, "untrained"] = shares(config, initial, ids, back)
             found[cell, "trained"] = shares(config, trained.weights, ids, back)
@@ -323,7 +330,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("corpus", nargs="?", default="harbour-plays")
-    options.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
+    options.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
     options.add_argument("--steps", type=int, default=600, help="updates of each model")
     options.add_argument("--units", type=int, default=128)
     options.add_argument("--seq-length", type=int, default=128, help="of the training")

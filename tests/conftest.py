@@ -40,18 +40,16 @@ def pools() -> None:
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
     """For each function that a step compiles, by name, the shards that have their own."""
-    from chargen.training.tf import forward as stack
-    from chargen.training.tf import matmul as products
-    from chargen.training.tf import recurrent
+    from chargen.training.tf import forward, matmul, recurrent
 
     found: dict[str, set[int]] = {}
-    original = products.compiled
+    original = matmul.compiled
 
     def spy(function: Callable[..., Any], plan: Any) -> Callable[..., Any]:
         found.setdefault(function.__name__, set()).add(plan.shard)
         return original(function, plan)
 
-    for module in (products, recurrent, stack):
+    for module in (matmul, recurrent, forward):
         monkeypatch.setattr(module, "compiled", spy)
     return found
 

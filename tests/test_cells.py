@@ -267,13 +267,10 @@ def test_the_engine_gives_the_numbers_of_the_page(page, cell):
         np.testing.assert_allclose(p, outputs[3:6], **close)
         target = engine.vocabulary.encode(PREDICTED[t])
         np.testing.assert_allclose(-np.log(p[target]), outputs[6:], **close)
-        np.testing.assert_allclose(
-            state[0][0][0], [float(x) for x in states[t][-2:]], **close
-        )
+        h, *c = (array[0] for array in state._layers[0])
+        np.testing.assert_allclose(h, [float(x) for x in states[t][-2:]], **close)
         if cell == "lstm":
-            np.testing.assert_allclose(
-                state[0][1][0], [float(x) for x in states[t][:2]], **close
-            )
+            np.testing.assert_allclose(*c, [float(x) for x in states[t][:2]], **close)
 
 
 @both_pages
@@ -505,8 +502,9 @@ def test_gradients_are_those_of_finite_differences(cell):
 @each_cell
 def test_gradients_are_those_of_keras(cell, pools):
     """With Keras's own layers, a call for each step, and GradientTape."""
-    import keras
     import tensorflow as tf
+
+    from chargen.training.tf.own_keras import keras
 
     gradients = example("gradients")
     config, weights = tiny(cell)

@@ -1,19 +1,18 @@
-"""The errors' family, and what keeps their messages harmless and clear."""
+"""The errors' family, and what their messages and attributes tell."""
 
 from __future__ import annotations
 
 import signal
-import unicodedata
+from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from chargen.display import describe, printable
 from chargen.errors import (
     ChargenError,
     CheckpointError,
+    DamagedError,
     Interrupted,
+    MissingTextError,
     SettingsError,
     TextError,
     TrainingError,
@@ -49,60 +48,29 @@ def test_interrupted_keeps_its_signal_and_what_was_saved(saved):
 
 
 @pytest.mark.parametrize(
-    ("character", "escape"),
-    [
-        ("\x00", r"\x00"),
-        ("\r", r"\r"),
-        ("\x07", r"\x07"),
-        ("\x1b", r"\x1b"),
-        ("\x7f", r"\x7f"),
-        ("\x9b", r"\x9b"),
-        ("\u061c", r"\u061c"),
-        ("\u200f", r"\u200f"),
-        ("\u2028", r"\u2028"),
-        ("\u2029", r"\u2029"),
-        ("\u202e", r"\u202e"),
-        ("\u2066", r"\u2066"),
-        ("\u2069", r"\u2069"),
-        ("\udc9b", r"\udc9b"),
-    ],
+    "kind",
+    [ChargenError, TextError, CheckpointError, SettingsError, TrainingError],
 )
-def test_printable_escapes_what_steers_a_terminal(character, escape):
-    assert printable(f"a{character}b") == f"a{escape}b"
+def test_no_message_can_steer_a_terminal(kind):
+    error = kind("\x1b[31mred.txt\u202e is\nnot\ta text\udcff")
+    assert str(error) == "\\x1b[31mred.txt\\u202e is\nnot\ta text\\udcff"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "two\nlines\tand a tab", "héllo “中文” ｶﾅ 😀", "e\u0301", r"C:\new", "👩\u200d🚀"],
-)
-def test_printable_leaves_ordinary_text_alone(text):
-    assert printable(text) == text
+def test_a_text_that_is_missing_is_named():
+    error = MissingTextError("novel.txt is not found", name="novel.txt")
+    assert isinstance(error, TextError)
+    assert (str(error), error.name) == ("novel.txt is not found", "novel.txt")
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.text(st.characters(), max_size=50))
-def test_printable_leaves_no_control_character_and_can_be_encoded(text):
-    shown = printable(text)
-    shown.encode("utf-8")
-    controls = [c for c in shown if unicodedata.category(c) in ("Cc", "Cs")]
-    assert set(controls) <= {"\n", "\t"}
-    assert not any(unicodedata.bidirectional(c) in BIDIRECTIONAL for c in shown)
+def test_damage_says_which_checkpoint_is_sound():
+    step = Path("run/step-00000003")
+    error = DamagedError("weights are missing", sound=step)
+    assert isinstance(error, CheckpointError)
+    assert error.sound == step
+    assert str(error) == f"weights are missing. The newest sound checkpoint is {step}"
 
 
-BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-
-
-@pytest.mark.parametrize(
-    ("character", "shown"),
-    [
-        ("“", "'“' (U+201C LEFT DOUBLE QUOTATION MARK)"),
-        ("a", "'a' (U+0061 LATIN SMALL LETTER A)"),
-        ("'", '"\'" (U+0027 APOSTROPHE)'),
-        ("\x1b", r"'\x1b' (U+001B)"),
-        ("\u202e", r"'\u202e' (U+202E RIGHT-TO-LEFT OVERRIDE)"),
-        ("\udcff", r"'\udcff' (U+DCFF)"),
-        ("😀", "'😀' (U+1F600 GRINNING FACE)"),
-    ],
-)
-def test_describe_shows_a_character_with_its_code_point_and_name(character, shown):
-    assert describe(character) == shown
+def test_damage_says_that_no_checkpoint_is_sound():
+    error = DamagedError("weights are missing", sound=None)
+    assert error.sound is None
+    assert str(error) == "weights are missing. The run holds no sound checkpoint"

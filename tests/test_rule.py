@@ -1,4 +1,11 @@
-"""The walls between the modules, and between sampling and TensorFlow."""
+"""The one rule of imports, the wall between sampling and TensorFlow, and sizes.
+
+    top files < system < text, model < runs < sampling < training < export, serve < cli
+
+A module imports from its own package and from those to the left of it, and nothing else of
+chargen. TensorFlow and Keras are imported under training/tf alone, which the rest of
+`training` imports inside functions, and which never imports `sampling`.
+"""
 
 from __future__ import annotations
 
@@ -16,107 +23,44 @@ import chargen
 
 PACKAGE = Path(chargen.__file__).parent
 
-BOTTOM = {"errors", "config"}
-TEXTS = {*BOTTOM, "files", "text", "vocabulary"}
-FILES = {*TEXTS, "tensors", "corpus", "checkpoint"}
-# The modules that import TensorFlow.
-DOORS = {
-    *("products", "recurrent", "stack", "model", "average", "soap", "update", "runtime"),
-    "trainer",
-}
-EVERYTHING = {path.stem for path in PACKAGE.glob("*.py")} | {"cli"}
+ORDER = (
+    {"top"},
+    {"system"},
+    {"text", "model"},
+    {"runs"},
+    {"sampling"},
+    {"training"},
+    {"export", "serve"},
+    {"cli"},
+    {"face"},
+)
+"""From left to right. `face` is what nothing imports: __init__ and __main__."""
 
-# Module → the modules of chargen that it may import. `chargen` is the package itself,
-# of which modules may use the version only. What stands in LATER may be imported inside
-# a function or for a type checker, and not when the module is.
-LAYERS: dict[str, set[str]] = {
-    # 0: the standard library
-    "errors": set(),
-    "config": set(),
-    "clock": set(),
-    "signals": set(),
-    "schedule": {"config"},
-    "hardware": set(),
-    "options": set(),
-    "recipe": {"config", "hardware"},
-    # 1: files and characters
-    "files": BOTTOM,
-    "text": BOTTOM,
-    "vocabulary": BOTTOM,
-    "sampling": BOTTOM,
-    "tensors": {*BOTTOM, "files"},
-    "log": {*BOTTOM, "files"},
-    # 2: ids and weights, in memory and on disk
-    "corpus": TEXTS,
-    "checkpoint": {*TEXTS, "tensors"},
-    # 3: folders, events, and the two sides that never meet
-    "run": {*FILES, "log"},
-    "library": {*FILES, "run"},
-    "events": {*BOTTOM, "tensors"},
-    "engine": FILES,
-    "products": {"config"},
-    "recurrent": {"config", "products"},
-    "stack": {"config", "products", "recurrent"},
-    "model": {*FILES, "recurrent"},
-    "average": {"config", "products"},
-    "soap": {"config", "products"},
-    "update": {"config", "products", "average", "soap", "stack"},
-    # 4
-    "generate": {*FILES, "sampling", "engine"},
-    "evaluate": {*FILES, "engine"},
-    "growth": {*FILES, "engine"},
-    "runtime": {*BOTTOM, *("files", "hardware", "model", "stack", "update", "chargen")},
-    "trainer": {*FILES, *("clock", "schedule", "events", "average", "model", "update")},
-    "listeners": {*FILES, "run", "events", "tensorboard", "chargen"},
-    "report": {*FILES, "evaluate"},
-    "tensorboard": {*BOTTOM, "run"},
-    "curves": {*FILES, "run"},
-    "parts": {*FILES, "run", "library"},
-    # 5
-    "resolve": {*FILES, "schedule", "recipe", "options", "run"},
-    # 6
-    "job": {
-        *FILES,
-        *("clock", "options", "resolve", "run", "library", "events", "listeners"),
-        *("growth", "tensorboard"),
-        "chargen",
-    },
-    "__init__": {*BOTTOM, "engine", "evaluate", "generate", "library"},
-    # 7
-    "cli": EVERYTHING - DOORS | {"chargen"},
-    "__main__": {"cli"},
-}
-LATER: dict[str, set[str]] = {
-    "job": {"runtime", "trainer"},
-    "__init__": {"events", "job"},
-    "cli": DOORS,
-}
+FACES = ("__init__", "__main__")
 
-# Module → what it may import that is not in the standard library.
-PACKAGES: dict[str, set[str]] = {
-    "vocabulary": {"numpy"},
+# What a package may import that is neither chargen's nor the standard library's.
+OTHERS = {
+    "text": {"numpy"},
+    "runs": {"numpy", "safetensors", "filelock", "matplotlib"},
     "sampling": {"numpy"},
-    "corpus": {"numpy"},
-    "tensors": {"numpy", "safetensors"},
-    "run": {"filelock"},
-    "engine": {"numpy"},
-    "generate": {"numpy"},
-    "evaluate": {"numpy"},
-    "growth": {"numpy"},
-    "recipe": {"numpy"},
-    "curves": {"numpy", "matplotlib"},
-    "tensorboard": {"tensorboard"},
-    "products": {"tensorflow"},
-    "recurrent": {"keras", "tensorflow"},
-    "stack": {"tensorflow"},
-    "model": {"numpy", "keras"},
-    "average": {"tensorflow"},
-    "soap": {"tensorflow"},
-    "update": {"keras", "tensorflow"},
-    "runtime": {"numpy", "platformdirs", "tensorflow"},
-    "trainer": {"numpy", "tensorflow"},
+    "training": {"numpy", "tensorboard"},
+    "training/tf": {"numpy", "platformdirs", "tensorflow"},
     "cli": {"click", "rich"},
 }
+KERAS_DOOR = "training/tf/own_keras"
+"""The one module that imports Keras itself."""
+
+
+def room(module: str) -> str:
+    """Return the package of a module, named by its path below chargen without .py."""
+    first, _, rest = module.partition("/")
+    if rest:
+        return first
+    return "face" if first in FACES else "top"
+
+
+def place(package: str) -> int:
+    return next(i for i, packages in enumerate(ORDER) if package in packages)
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
@@ -130,15 +74,9 @@ def imported(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
             for alias in node.names:
                 yield node.lineno, alias.name, inside
         elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                yield node.lineno, "." * node.level + (node.module or ""), inside
-            elif node.module in ("chargen", "chargen.cli"):
-                for alias in node.names:
-                    module = alias.name in EVERYTHING
-                    whole = f"chargen.{alias.name}" if module else node.module
-                    yield node.lineno, "chargen.cli" if "cli" in whole else whole, inside
-            else:
-                yield node.lineno, node.module or "", inside
+            name = "." * node.level + (node.module or "")
+            for alias in node.names:
+                yield node.lineno, f"{name}.{alias.name}", inside
         elif isinstance(node, ast.Call):
             name = ast.unparse(node.func).rsplit(".", 1)[-1]
             if name in ("__import__", "import_module", "exec", "eval"):
@@ -153,141 +91,161 @@ def imported(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
     yield from visit(tree, False)
 
 
-def offenders(module: str, source: str, file: str) -> list[str]:
-    """Return what a module of this name must not import, as `file:line: what`."""
-    if module not in LAYERS:
-        return [f"{file}:1: the module is not in the table of layers"]
-    tree, found = ast.parse(source), []
-    for line, name, inside in imported(tree):
-        top, _, rest = name.partition(".")
-        if top == "chargen":
-            target = rest.split(".")[0] or "chargen"
-            allowed = LAYERS[module] | (LATER.get(module, set()) if inside else set())
-            fits = target in allowed or target == module == "cli"
-        else:
-            target = name
-            fits = top in sys.stdlib_module_names or top in PACKAGES.get(module, set())
-        if not fits:
-            where = " later" if inside else ""
-            found.append(f"{file}:{line}: {module} imports {target}{where}")
-    for node in ast.walk(tree):
-        of_package = (
-            isinstance(node, ast.Attribute) and ast.unparse(node.value) == "chargen"
+def allowed(module: str, name: str, *, later: bool) -> bool:
+    """Whether a module may import something, by its dotted name."""
+    own, (first, _, rest) = room(module), name.partition(".")
+    in_tf = module.startswith("training/tf/")
+    if first != "chargen":
+        others = OTHERS.get("training/tf" if in_tf else own, set())
+        return (
+            first in sys.stdlib_module_names
+            or first in others
+            or (first == "keras" and module == KERAS_DOOR)
+            or (own == "face" and name == "import_module()")  # the lazy names
         )
-        if of_package and node.attr != "__version__" and module != "cli":
-            found.append(f"{file}:{node.lineno}: {module} uses chargen.{node.attr}")
-    return found
+    parts = rest.split(".")
+    if not rest or not (PACKAGE / parts[0]).is_dir():
+        if not (PACKAGE / f"{parts[0]}.py").is_file():
+            return False  # the package itself, or a lazy name of it
+        target = room(parts[0])
+    else:
+        target = parts[0]
+    if parts[:2] == ["training", "tf"] and not in_tf and not later:
+        return False
+    if in_tf and target == "sampling":
+        return False
+    return target == own or place(target) < place(own)
 
 
-def modules() -> list[tuple[str, Path]]:
-    found = []
+def offenders(module: str, source: str) -> list[str]:
+    """Return what a module must not import, as `file:line: what`."""
+    return [
+        f"chargen/{module}.py:{line}: imports {name}{' later' if later else ''}"
+        for line, name, later in imported(ast.parse(source))
+        if not allowed(module, name, later=later)
+    ]
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Yield every module by its path without .py, and its source."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        inside = path.relative_to(PACKAGE)
-        found.append((inside.parts[0] if len(inside.parts) > 1 else path.stem, path))
-    return found
+        module = path.relative_to(PACKAGE).with_suffix("").as_posix()
+        yield module, path.read_text(encoding="utf-8")
 
 
-def test_every_import_keeps_to_the_layers() -> None:
-    found = []
-    for module, path in modules():
-        file = str(path.relative_to(PACKAGE.parent))
-        found += offenders(module, path.read_text(encoding="utf-8"), file)
+def test_every_import_keeps_to_the_rule() -> None:
+    found = [line for module in modules() for line in offenders(*module)]
     assert not found, "\n" + "\n".join(found)
 
 
-def test_the_table_speaks_of_modules_that_exist() -> None:
-    existing = {module for module, _ in modules()}
-    assert set(LAYERS) == existing
-    assert set(PACKAGES) <= existing
-    assert set().union(*LAYERS.values(), *LATER.values()) <= {*existing, "chargen"}
-
-
-def test_the_table_has_no_circles() -> None:
-    done: set[str] = set()
-    waiting = {name: set(targets) - {"chargen"} for name, targets in LAYERS.items()}
-    for name in ("cli", "__init__"):  # a package stands for what is in it
-        waiting[name] &= set(waiting) - {"__main__", "__init__", "cli"}
-    while waiting:
-        ready = {name for name, targets in waiting.items() if targets <= done}
-        assert ready, f"these import one another: {sorted(waiting)}"
-        done |= ready
-        waiting = {name: t for name, t in waiting.items() if name not in ready}
-
-
-def test_tensorflow_has_these_doors_and_no_other() -> None:
-    doors = {
-        module
-        for module, path in modules()
-        for _, name, _ in imported(ast.parse(path.read_text(encoding="utf-8")))
-        if name.split(".")[0] in ("tensorflow", "keras")
-    }
-    assert doors == DOORS
+def test_the_rule_speaks_of_packages_that_exist_or_are_to_come() -> None:
+    rooms = {room(module) for module, _ in modules()}
+    assert rooms == set().union(*ORDER) - {"export", "serve"}
 
 
 @pytest.mark.parametrize(
     ("module", "source", "line"),
     [
-        ("engine", "import keras", 1),
-        ("engine", "\nfrom tensorflow.keras import layers", 2),
-        ("engine", "from chargen.model import build_model", 1),
-        ("engine", "from chargen import model", 1),
-        ("engine", "def f():\n    import keras.layers as k", 2),
-        ("engine", "class A:\n    def f(self):\n        from chargen import trainer", 3),
-        ("engine", "if TYPE_CHECKING:\n    import chargen.training.tf.trainer", 2),
-        ("engine", "import chargen", 1),
-        ("engine", "from chargen import load", 1),
-        ("engine", "from . import model", 1),
-        ("engine", "from .model import build_model", 1),
-        ("engine", "import importlib\nimportlib.import_module('keras')", 2),
-        ("engine", "x = __import__('keras')", 1),
-        ("model", "from chargen.sampling.engine import Engine", 1),
-        ("trainer", "from chargen.sampling.engine import Engine", 1),
-        ("trainer", "def f():\n    from chargen.generate import generate", 2),
-        ("trainer", "from chargen.sampling import draw", 1),
-        ("generate", "def f():\n    import chargen.training.tf.trainer", 2),
-        ("evaluate", "from chargen.model import x", 1),
-        ("job", "from chargen.training.tf.trainer import Trainer", 1),
-        ("job", "import chargen\nchargen.load('novel')", 2),
-        ("job", "from chargen.training.tf.runtime import Runtime", 1),
+        ("sampling/engine", "import keras", 1),
+        ("sampling/engine", "\nfrom tensorflow.keras import layers", 2),
+        ("sampling/engine", "from chargen.training.tf.keras_model import build_model", 1),
+        ("sampling/engine", "def f():\n    import keras.layers as k", 2),
+        ("sampling/engine", "def f():\n    from chargen.training import job", 2),
+        ("sampling/engine", "if TYPE_CHECKING:\n    import chargen.cli.train", 2),
+        ("sampling/engine", "import chargen", 1),
+        ("sampling/engine", "from chargen import load", 1),
+        ("sampling/engine", "from . import generate", 1),
+        ("sampling/engine", "import importlib\nimportlib.import_module('keras')", 2),
+        ("sampling/engine", "x = __import__('keras')", 1),
+        ("training/tf/trainer", "from chargen.sampling.engine import Engine", 1),
+        ("training/tf/trainer", "def f():\n    from chargen.sampling import draw", 2),
+        ("training/tf/trainer", "import keras", 1),
+        ("training/job", "from chargen.training.tf.trainer import Trainer", 1),
+        ("training/job", "from chargen.training.tf import trainer", 1),
+        ("training/job", "import tensorflow", 1),
+        ("training/job", "import chargen\nchargen.load('novel')", 1),
+        ("training/job", "def f():\n    from chargen.cli import main", 2),
         (
-            "job",
+            "training/job",
             "if TYPE_CHECKING:\n    pass\nelse:\n    import chargen.training.tf.runtime",
             4,
         ),
-        ("job", "def f():\n    from chargen.training.tf.update import Update", 2),
-        ("recipe", "from chargen.training.tf.runtime import choose_plan", 1),
-        ("stack", "from chargen.sampling.engine import Engine", 1),
-        ("runtime", "import keras", 1),
-        ("hardware", "import numpy", 1),
-        ("cli", "import chargen.model", 1),
-        ("cli", "import tensorflow", 1),
-        ("errors", "import numpy", 1),
-        ("errors", "from chargen.config import Settings", 1),
-        ("config", "from chargen.text import Text", 1),
-        ("text", "import numpy as np", 1),
-        ("novelty", "", 1),
+        ("runs/run", "from chargen.sampling.engine import Engine", 1),
+        ("runs/run", "import rich", 1),
+        ("text/corpus", "from chargen.model.shape import ModelConfig", 1),
+        ("text/corpus", "from chargen.runs.run import Run", 1),
+        ("model/shape", "import numpy", 1),
+        ("system/files", "from chargen.text.reading import Text", 1),
+        ("errors", "from chargen.system.files import exists", 1),
+        ("cli/train", "import tensorflow", 1),
+        ("cli/train", "from chargen.training.tf.update import Update", 1),
+        ("cli/train", "from chargen import generate", 1),
+        ("cli/train", "import chargen.__main__", 1),
     ],
 )
 def test_an_offender_is_found(module: str, source: str, line: int) -> None:
-    found = offenders(module, source, "chargen/some.py")
+    found = offenders(module, source)
     assert len(found) == 1
-    assert found[0].startswith(f"chargen/some.py:{line}: ")
+    assert found[0].startswith(f"chargen/{module}.py:{line}: ")
 
 
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("engine", "from __future__ import annotations\nimport numpy.typing as npt, json"),
-        ("job", "def f():\n    from chargen.training.tf.trainer import Trainer"),
-        ("job", "import chargen\nprint(chargen.__version__)"),
-        ("cli", "from chargen import generate, load\nfrom chargen.cli import STARTED"),
-        ("cli", "from chargen.cli.terminal import Terminal\nimport rich.console"),
-        ("job", "if TYPE_CHECKING:\n    from chargen.training.tf.runtime import Runtime"),
-        ("trainer", "import tensorflow\nfrom chargen.model import build_model"),
+        (
+            "sampling/engine",
+            "from __future__ import annotations\nimport numpy.typing, json",
+        ),
+        ("sampling/engine", "from chargen.runs.checkpoint import Checkpoint"),
+        ("training/job", "def f():\n    from chargen.training.tf.trainer import Trainer"),
+        ("training/job", "from chargen.sampling.engine import Engine"),
+        (
+            "training/job",
+            "if TYPE_CHECKING:\n    from chargen.training.tf.runtime import X",
+        ),
+        ("training/tf/trainer", "import tensorflow\nfrom chargen.training.events import E"),
+        ("training/tf/own_keras", "import keras"),
+        ("cli/train", "from chargen.cli.terminal import Terminal\nimport rich.console"),
+        ("errors", "from chargen.display import printable"),
+        ("__main__", "from chargen.cli import main"),
     ],
 )
 def test_what_is_allowed_is_not_found(module: str, source: str) -> None:
-    assert offenders(module, source, "chargen/some.py") == []
+    assert offenders(module, source) == []
+
+
+# --- sizes -------------------------------------------------------------------------------
+
+LONGEST = {ast.FunctionDef: 60, ast.AsyncFunctionDef: 60, ast.ClassDef: 250}
+ONE_THING = "# One thing: "
+"""How the comment above begins that says why something longer is not cut up."""
+
+
+def oversized(module: str, source: str) -> list[str]:
+    """Return the functions and classes that are too long, decorators and all."""
+    lines, found = source.splitlines(), []
+    for node in ast.walk(ast.parse(source)):
+        longest = LONGEST.get(type(node))
+        if longest is None:
+            continue
+        start = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        length = node.end_lineno - start + 1
+        excused = start > 1 and lines[start - 2].strip().startswith(ONE_THING)
+        if length > longest and not excused:
+            found.append(f"chargen/{module}.py:{node.lineno}: {node.name}, {length} lines")
+    return found
+
+
+def test_nothing_is_too_long_without_a_reason() -> None:
+    found = [line for module in modules() for line in oversized(*module)]
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_what_is_too_long_is_found() -> None:
+    body = "\n".join(["    x = 1"] * 60)
+    assert oversized("a", f"def f():\n{body}") == ["chargen/a.py:1: f, 61 lines"]
+    assert oversized("a", f"{ONE_THING}a table\ndef f():\n{body}") == []
+    assert oversized("a", "\n".join(["def f():", *["    x = 1"] * 59])) == []
 
 
 # --- what is loaded when it runs ---------------------------------------------------------

@@ -8,6 +8,7 @@ what only `train` needs. Text goes to stdout, everything else to stderr. Exit co
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import time
@@ -16,7 +17,10 @@ STARTED = time.perf_counter()  # `--for` counts from here: before NumPy is impor
 
 from typing import Any  # noqa: E402
 
-import click  # noqa: E402
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit("the command line needs the package click: pip install click")
 
 from chargen._version import __version__  # noqa: E402
 from chargen.display import printable  # noqa: E402
@@ -113,8 +117,17 @@ class Commands(click.Group):
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; what fails on the way to a command is one line, too."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # a disk that is full, where the help should go
+            click.echo(f"Error: {_said(error)}", err=True)
+            sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
+        settle_streams()
         try:
             return super().invoke(ctx)
         except Interrupted as error:
@@ -125,16 +138,44 @@ class Commands(click.Group):
             from chargen.cli.options import as_options
 
             raise click.ClickException(as_options(str(error))) from error
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").split(".")[0]
+            if missing not in NEEDED:
+                raise
+            raise click.ClickException(
+                f"this command needs the package {missing}, which is not installed here: "
+                f"pip install {missing}"
+            ) from error
         except MemoryError as error:
             raise click.ClickException("there is not enough memory for this") from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader has what it wanted
                 raise
-            where = printable(str(error.filename or "the output"))
-            raise click.ClickException(f"{where}: {error.strerror or error}") from error
+            raise click.ClickException(_said(error)) from error
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)
+
+
+NEEDED = ("numpy", "safetensors", "rich", "filelock", "platformdirs")
+"""What commands import while they run, besides click."""
+
+
+def _said(error: OSError) -> str:
+    return f"{printable(str(error.filename or 'the output'))}: {error.strerror or error}"
+
+
+def settle_streams() -> None:
+    """Let no text fail for want of a character.
+
+    Pipes and files get UTF-8 with LF; a terminal, and stderr, an escape for what their
+    encoding cannot show.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            if stream is sys.stdout and not stream.isatty():
+                stream.reconfigure(encoding="utf-8", newline="\n")
+            stream.reconfigure(errors="backslashreplace")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import shlex
 import shutil
 import sys
@@ -15,7 +16,8 @@ import click
 
 from chargen.cli.command import TYPED
 from chargen.cli.options import format_value, option
-from chargen.errors import CheckpointError, DamagedError
+from chargen.errors import CheckpointError, DamagedError, TextError
+from chargen.text.reading import read_text
 from chargen.training.settings import FIXED
 
 if TYPE_CHECKING:
@@ -45,6 +47,21 @@ def advice(damaged: str) -> Iterator[None]:
         )
         mended = f"{invoked_as()} {shlex.join(words)}"
         raise CheckpointError(f"{error}. To use it:\n  {mended}") from error
+    except CheckpointError as error:
+        if not _is_text(Path(damaged)):
+            raise
+        command = f"{invoked_as()} train {shlex.quote(damaged)}"
+        raise CheckpointError(f"{error}. To learn from it:\n  {command}") from error
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path is that of a file that can be learned from."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        return bool(read_text(path).characters)
+    except TextError:
+        return False
 
 
 def with_checkpoint(typed: Sequence[str], damaged: str, sound: str) -> list[str]:

@@ -227,6 +227,7 @@ HABITS = (
                 (TEXTGENRNN,),
             ),
             "gpuid": ("--device", "cpu or gpu", (CHAR_RNN,)),
+            "gpu cuda": ("--device gpu", "", (OTHERS,)),
             "dtype": ("--precision", "", (NANOGPT,)),
             "bf16": ("--precision bfloat16", "", (HUGGING_FACE,)),
             "fp16": ("--precision bfloat16", "", (HUGGING_FACE,)),

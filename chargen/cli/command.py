@@ -17,6 +17,9 @@ DASHES = "–—―"  # what word processors make of hyphens
 TYPED = "chargen.typed"
 """Where a context keeps the words of the command, as they were typed."""
 
+ALIKE = 0.75
+"""How alike two names have to be for one to be taken for the other."""
+
 # Options that remove or change a run that is there are given by hand, or not at all.
 NOT_FROM_ENVIRONMENT = ("overwrite", "resume")
 
@@ -62,7 +65,10 @@ class Command(click.Command):
         except click.NoSuchOption as error:
             message = self._answer(_as_typed(error.option_name, typed))
             if message is None:
-                raise
+                near = self._near(error.option_name)
+                raise click.NoSuchOption(
+                    error.option_name, possibilities=near, ctx=ctx
+                ) from error
             raise click.NoSuchOption(error.option_name, message, ctx=ctx) from error
         except click.BadParameter as error:
             parameter = error.param
@@ -99,6 +105,14 @@ class Command(click.Command):
                 if variable.removeprefix(prefix).lower() in NOT_FROM_ENVIRONMENT:
                     why = "is not read from the environment"
                 click.echo(f"note: {printable(variable)} is set, and {why}", err=True)
+
+    def _near(self, option: str) -> list[str]:
+        """Return our options that are really like an unknown one, hyphens left out."""
+        from difflib import get_close_matches  # only errors need it
+
+        names = {name.lstrip("-"): name for p in self.params for name in p.opts}
+        near = get_close_matches(option.lstrip("-"), names, cutoff=ALIKE)
+        return [names[name] for name in near]
 
     def _answer(self, option: str) -> str | None:
         """What to say of an unknown option, if more can be said than that."""

@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from chargen.cli.advice import advice
 from chargen.cli.command import Command
 from chargen.display import printable
 from chargen.errors import MissingTextError, TextError
+from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import find_checkpoint, open_checkpoint
 from chargen.runs.held_out import Part, find_part
 from chargen.sampling.engine import Engine
@@ -71,22 +73,10 @@ def evaluate_command(
         found = open_checkpoint(checkpoint)
     paths = [find_corpus(name) for name in files]
     if files and part is None:
-        texts = [read_text(path, encoding=encoding) for path in paths]
-        learned = in_role(found.corpus, "train")
-        for text in texts:
-            if learned is not None and text.sha256 == learned.sha256:
-                note = f"note: the model was trained on {text.name}; of what it did not see"
-                click.echo(printable(f"{note}, --part {'validation'} tells"), err=True)
-        parts = [Part(text.name, text.characters) for text in texts]
+        parts = _texts(found, paths, encoding)
     else:
         part = part or "validation"
-        try:
-            parts = [find_part(found, part, paths)]
-        except MissingTextError as error:
-            name = shlex.quote(error.name)
-            raise TextError(
-                f"{error}, as in chargen eval CHECKPOINT PATH/{name} --part {part}"
-            ) from error
+        parts = [_part(found, part, paths)]
     model = Engine.from_checkpoint(found)
     results = [_score(model, each) for each in parts]
     if as_json:
@@ -103,6 +93,28 @@ def evaluate_command(
         other = is_count(count) and count != results[0][0].characters
         shown = f", on {count:,} of them" if other else ""
         click.echo(f"training measured {found.validation_loss:.4f} nats{shown}")
+
+
+def _texts(found: Checkpoint, paths: list[Path], encoding: str | None) -> list[Part]:
+    """Read texts; stderr says if one of them is what the model learned from."""
+    texts = [read_text(path, encoding=encoding) for path in paths]
+    learned = in_role(found.corpus, "train")
+    for text in texts:
+        if learned is not None and text.sha256 == learned.sha256:
+            note = f"note: the model was trained on {text.name}; of what it did not see"
+            click.echo(printable(f"{note}, --part validation tells"), err=True)
+    return [Part(text.name, text.characters) for text in texts]
+
+
+def _part(found: Checkpoint, part: str, paths: list[Path]) -> Part:
+    """Return what was held out in training; an error says how to name its file."""
+    try:
+        return find_part(found, part, paths)
+    except MissingTextError as error:
+        name = shlex.quote(error.name)
+        raise TextError(
+            f"{error}, as in chargen eval CHECKPOINT PATH/{name} --part {part}"
+        ) from error
 
 
 def _score(model: Engine, part: Part) -> tuple[Evaluation, Evaluation]:

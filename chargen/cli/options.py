@@ -123,6 +123,14 @@ class SettingOption(click.Option):
         self.group = group
         self.common = common
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return what the help says; click puts a default in words into brackets."""
+        record = super().get_help_record(ctx)
+        if record is None or not isinstance(self.show_default, str):
+            return record
+        bracketed = f"[default: ({self.show_default})"
+        return record[0], record[1].replace(bracketed, f"[default: {self.show_default}")
+
 
 def _type_of(kind: Kind) -> Any:
     """Return what reads an option of some kind."""

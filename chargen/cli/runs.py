@@ -16,14 +16,14 @@ from chargen.runs.find import BUNDLED_CHECKPOINTS, checkpoint_folders, hidden, r
 from chargen.runs.run import Run
 from chargen.text.sources import in_role
 
-COLUMNS = ("name", "corpus", "created", "loss", "steps", "finished")
+COLUMNS = ("name", "corpus", "model", "created", "loss", "steps", "finished")
 
 
-@click.command(cls=Command, short_help="List the runs that there are.")
+@click.command(cls=Command, short_help="List runs.")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[DIR]...")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, a list of runs.")
 def runs(folders: tuple[Path, ...], as_json: bool) -> None:
-    """List the runs in DIR: corpus, date, best loss, steps, and whether it is finished.
+    """List the runs in DIR: corpus, model, date, best loss, steps, whether it is finished.
 
     Without DIR: those that a name finds, in checkpoints/, in $CHARGEN_HOME and among the
     ones that ship with chargen. The loss is in nats a character, on the validation part
@@ -69,6 +69,9 @@ def summary(run: Run, *, bare: bool) -> dict[str, Any]:
         description = run.description()
         source = in_role(run.sources(), "train")
         about["corpus"] = source.name if source else ""
+        settings = description.get("settings", {})
+        for name in ("cell", "units", "layers"):
+            about[name] = settings.get(name)
         about["created"] = str(description.get("created", ""))
         about["finished"] = description.get("finished") is True
         if not run.has("latest") and not run.steps():
@@ -85,7 +88,7 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
     """Return the cells of a run, each on one line."""
     if "error" in run:
         damaged = f"damaged: see chargen verify {run['folder']}"
-        return (_short_name(run), one_line(damaged), "", "", "", "")
+        return (_short_name(run), one_line(damaged), "", "", "", "", "")
     loss = "-"
     if run["validation"] is not None:
         loss = f"{run['validation']:.4f}"
@@ -94,6 +97,7 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
     return (
         _short_name(run),
         one_line(run["corpus"][:40]),
+        one_line(f"{run['cell']} {run['layers']} × {run['units']}"[:40]),
         one_line(run["created"][:16].replace("T", " ")),
         loss,
         f"{run['steps']:,}",

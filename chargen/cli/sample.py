@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import itertools
 import os
 import sys
@@ -78,7 +77,10 @@ def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
             quoted = "quotes around a text have to be straight ones on a command line"
             raise UnknownCharacterError(f"{error}\n({quoted})") from error
         if "\\n" in seed_text:
-            newline = "a newline is typed $'First\\nCitizen' in bash and zsh"
+            newline = (
+                "a newline is typed $'First\\nCitizen' in bash and zsh, and "
+                '"First`nCitizen" in PowerShell'
+            )
             raise UnknownCharacterError(f"{error}\n({newline})") from error
         raise
     newer = newer_run(find_checkpoint(checkpoint))
@@ -114,15 +116,9 @@ def _sampling(values: dict[str, Any]) -> tuple[Sampling, bool]:
 def _write(texts: Iterable[str], *, raw: bool) -> None:
     """Write texts to stdout as they come, and a newline if they do not end in one.
 
-    UTF-8 and LF everywhere; a terminal gets its own encoding, an escape for what it
-    cannot show and, unless `raw`, one for what it must not obey.
+    A terminal gets, unless `raw`, an escape for what it must not obey.
     """
     console = sys.stdout.isatty()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        if console:
-            sys.stdout.reconfigure(errors="backslashreplace")
-        else:
-            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     last = ""
     for text in texts:
         sys.stdout.write(printable(text) if console and not raw else text)

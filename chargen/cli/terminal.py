@@ -110,7 +110,7 @@ class Terminal:
     def _line(self, event: Stepped | CheckpointDue) -> str:
         progress = event.progress
         parts = [f"{progress.share:>4.0%}", f"step {progress.step:,}"]
-        parts.append(f"epoch {progress.epoch:.1f}")
+        parts.append(f"epoch {progress.epoch:{'.1f' if progress.epoch >= 0.1 else '.1g'}}")
         if progress.train is not None:
             parts.append(f"train {progress.train:.3f}")
         if isinstance(event, CheckpointDue) and event.validation is not None:

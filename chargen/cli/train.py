@@ -7,9 +7,9 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -35,6 +35,87 @@ from chargen.training.resolve import resolve
 from chargen.training.settings import GROUPS, LENGTHS, Settings
 from chargen.training.writers import require_tensorboard
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def own(*names: str, group: str, **more: Any) -> Callable[[F], F]:
+    """Return what adds an option that is not a setting of the run."""
+    return click.option(*names, cls=SettingOption, group=group, **more)
+
+
+OWN_OPTIONS = (
+    own(
+        "--out",
+        group="saving",
+        common=True,
+        type=click.Path(path_type=Path),
+        help="The run's folder.  [default: a new one, checkpoints/<corpus>]",
+    ),
+    own(
+        "--resume",
+        group="saving",
+        common=True,
+        is_flag=True,
+        help="Go on with the run in --out, or with the corpus's newest. With a step of a "
+        "run in --out: from there; newer ones are removed.",
+    ),
+    own(
+        "--overwrite",
+        group="saving",
+        common=True,
+        is_flag=True,
+        help="Replace the run in --out.",
+    ),
+    own(
+        "--init-from",
+        group="model",
+        metavar="CHECKPOINT",
+        help="Start from this model, which may have learned from another text.",
+    ),
+    own(
+        "--drop-unused",
+        group="model",
+        is_flag=True,
+        help="With --init-from: leave out characters that CORPUS lacks.",
+    ),
+    own(
+        "--dry-run",
+        group="output",
+        common=True,
+        is_flag=True,
+        help="Print what would be trained, and the command for it; train nothing.",
+    ),
+    own(
+        "--tensorboard",
+        group="output",
+        is_flag=True,
+        help="Show the log in TensorBoard, too: in the folder tensorboard of the run.",
+    ),
+    own(
+        "--quiet",
+        group="output",
+        is_flag=True,
+        help="Print nothing but errors, and the run's folder.",
+    ),
+    own(
+        "--verbose",
+        group="output",
+        is_flag=True,
+        help="Show TensorFlow's own messages.",
+    ),
+)
+"""The options that are not settings, by group in the order of the help."""
+
+WISHES = ("out", "resume", "overwrite", "init_from", "drop_unused")
+"""Those of them that belong to what is asked for, and not to how it is shown."""
+
+
+def own_options(command: F) -> F:
+    """Add `OWN_OPTIONS` to a command."""
+    for add in reversed(OWN_OPTIONS):
+        command = add(command)
+    return command
+
 
 @click.command(
     cls=Command,
@@ -43,84 +124,12 @@ from chargen.training.writers import require_tensorboard
 )
 @click.argument("corpus")
 @settings(Settings)
-@click.option(
-    "--out",
-    cls=SettingOption,
-    group="saving",
-    common=True,
-    type=click.Path(path_type=Path),
-    help="The run's folder.  [default: a new one, checkpoints/<corpus>]",
-)
-@click.option(
-    "--resume",
-    cls=SettingOption,
-    group="saving",
-    common=True,
-    is_flag=True,
-    help="Go on with the run in --out, or with the corpus's newest. With a step of a run "
-    "in --out: from there; newer ones are removed.",
-)
-@click.option(
-    "--overwrite",
-    cls=SettingOption,
-    group="saving",
-    common=True,
-    is_flag=True,
-    help="Replace the run in --out.",
-)
-@click.option(
-    "--init-from",
-    cls=SettingOption,
-    group="model",
-    metavar="CHECKPOINT",
-    help="Start from this model, which may have learned from another text.",
-)
-@click.option(
-    "--drop-unused",
-    cls=SettingOption,
-    group="model",
-    is_flag=True,
-    help="With --init-from: leave out characters that CORPUS lacks.",
-)
-@click.option(
-    "--dry-run",
-    cls=SettingOption,
-    group="output",
-    common=True,
-    is_flag=True,
-    help="Print what would be trained, and the command that says so; train nothing.",
-)
-@click.option(
-    "--tensorboard",
-    cls=SettingOption,
-    group="output",
-    is_flag=True,
-    help="Show the log in TensorBoard, too: in the folder tensorboard of the run.",
-)
-@click.option(
-    "--quiet",
-    cls=SettingOption,
-    group="output",
-    is_flag=True,
-    help="Print nothing but errors, and the run's folder.",
-)
-@click.option(
-    "--verbose",
-    cls=SettingOption,
-    group="output",
-    is_flag=True,
-    help="Show TensorFlow's own messages.",
-)
+@own_options
 @click.pass_context
 def train(
     ctx: click.Context,
     /,
     corpus: str,
-    out: Path | None,
-    resume: bool,
-    overwrite: bool,
-    init_from: str | None,
-    drop_unused: bool,
     dry_run: bool,
     tensorboard: bool,
     quiet: bool,
@@ -139,23 +148,12 @@ def train(
     """
     if tensorboard:
         require_tensorboard()  # before a folder is taken
-    mended = advice("--out" if init_from is None else "--init-from")
+    wishes = {name: values.pop(name) for name in WISHES}
+    request = Request(corpus, _given(ctx, values), **wishes, dry_run=dry_run)
+    mended = advice("--out" if request.init_from is None else "--init-from")
     with mended, contextlib.ExitStack() as open_contexts:
         stop = open_contexts.enter_context(StopSignals())
-        resolved = resolve(
-            read(
-                Request(
-                    corpus=corpus,
-                    given=_given(ctx, values),
-                    out=out,
-                    resume=resume,
-                    overwrite=overwrite,
-                    init_from=init_from,
-                    drop_unused=drop_unused,
-                    dry_run=dry_run,
-                )
-            )
-        )
+        resolved = resolve(read(request))
         if dry_run:
             for line in plan_lines(resolved):
                 click.echo(printable(line))

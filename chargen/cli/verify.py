@@ -59,11 +59,23 @@ class _Report:
         if not self.silent:
             click.echo(printable(line))
 
-    def check(self, what: str, look: Callable[[], str], *, indent: str = "  ") -> bool:
-        """Note what comes of a look at something; return whether it is sound."""
+    def check(
+        self,
+        what: str,
+        look: Callable[[], str],
+        *,
+        indent: str = "  ",
+        gone: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Note what comes of a look at something; return whether it is sound.
+
+        Where `gone` says that it is not there any more, nothing is noted.
+        """
         try:
             found, sound = look(), True
         except CheckpointError as error:
+            if gone is not None and gone():
+                return False
             found, sound = str(error), False
         self.checks.append({"what": what, "sound": sound, "note": found})
         more = f"{', ' if sound else ': '}{found}" if found else ""
@@ -99,7 +111,8 @@ def _verify(folder: Path, *, silent: bool) -> _Report:
         report.say("  no checkpoint yet")
         return report
     for step in steps:
-        if report.check(step.name, partial(_read, step)):
+        # A training beside us may remove a step while it is looked at.
+        if report.check(step.name, partial(_read, step), gone=partial(_is_gone, step)):
             report.newest_sound = step.name
     for pointer in POINTERS:
         report.check(pointer, partial(_follow, run, pointer))
@@ -109,6 +122,10 @@ def _verify(folder: Path, *, silent: bool) -> _Report:
         report.say(f"  to sample from it: chargen sample {sound}")
         report.say(f"  to go back to it: chargen train CORPUS --resume --out {sound}")
     return report
+
+
+def _is_gone(step: Path) -> bool:
+    return not step.exists()
 
 
 def _describe(run: Run) -> str:

@@ -338,7 +338,8 @@ def _read_weights(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -
             )
 
     size = 4 * sum(math.prod(shape) for shape in expected.values())
-    return _read_part(folder, WEIGHTS, files, size, check)
+    found = _read_part(folder, WEIGHTS, files, size, check)
+    return {name: found[name] for name in expected}  # in Keras's order
 
 
 def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:

@@ -19,8 +19,10 @@ from pathlib import Path
 
 from chargen.errors import CheckpointError, SettingsError
 from chargen.runs.find import REPLACED, RUNS, set_aside
-from chargen.runs.run import POINTERS, Run
-from chargen.system.files import MAX_MESSAGE
+from chargen.runs.lock import LOCK_FILE, locked
+from chargen.runs.log import LOG_FILE
+from chargen.runs.run import EVENTS, POINTERS, RUN_FILE, STEP_NAME, TENSORBOARD, Run
+from chargen.system.files import MAX_MESSAGE, TEMPORARY
 
 
 class Claim:
@@ -78,7 +80,8 @@ def claim_new(name: str, out: Path | None, *, overwrite: bool) -> Iterator[Claim
                 raise _no_folder(folder, error) from error
         undo.callback(_remove, folder)
         claim = Claim(Run(folder), created=True, replaced=replaced)
-        with _locked(claim):
+        with locked(folder) as note:
+            claim.notes = (note,) if note else ()
             try:
                 yield claim
             finally:
@@ -98,23 +101,14 @@ def claim_old(run: Run, latest: int | None) -> Iterator[Claim]:
         CheckpointError: another process trains it, or has done so since.
     """
     claim = Claim(run, created=False)
-    with _locked(claim):
+    with locked(run.folder) as note:
+        claim.notes = (note,) if note else ()
         if run.latest_step() != latest:
             raise CheckpointError(
                 f"{run.folder} has been trained on since this job was prepared: start it "
                 "anew"
             )
         yield claim
-
-
-@contextlib.contextmanager
-def _locked(claim: Claim) -> Iterator[None]:
-    note = claim.run.lock()
-    claim.notes = (note,) if note else ()
-    try:
-        yield
-    finally:
-        claim.run.unlock()
 
 
 def bring_back(folder: Path) -> str | None:
@@ -176,7 +170,7 @@ def _put_aside(out: Path, overwrite: bool) -> Path | None:
         aside = out.with_name(f"{out.name}{REPLACED}{stamp}")
         os.rename(out, aside)
         return aside
-    if out.exists() and not (out.is_dir() and run.is_nothing()):
+    if out.exists() and not (out.is_dir() and is_nothing(out)):
         lost = run.steps() if out.is_dir() else []
         what = "has checkpoints, but its run.json is missing" if lost else "is not a run"
         raise SettingsError(
@@ -192,14 +186,42 @@ def _require_replaceable(run: Run) -> str | None:
     Returns:
         What to know where it cannot be told whether another process trains it.
     """
-    if not (run.is_nothing() or run.is_only_a_run()):
+    if not (is_nothing(run.folder) or is_only_a_run(run)):
         raise SettingsError(
             f"{run.folder} holds more than a run: chargen does not replace it. Choose "
             "another `out`"
         )
-    note = run.lock()
-    run.unlock()
-    return note
+    with locked(run.folder) as note:
+        return note
+
+
+def is_nothing(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a training that ended early leaves."""
+    return all(
+        path.name == LOCK_FILE or path.name.startswith(TEMPORARY)
+        for path in folder.iterdir()
+    )
+
+
+def is_only_a_run(run: Run) -> bool:
+    """Whether a folder is a run's and holds nothing but what a run holds."""
+    own = {RUN_FILE, LOG_FILE, LOCK_FILE, *POINTERS}
+    return (
+        run.exists()
+        and "settings" in run.description()
+        and all(
+            path.name in own
+            or path.name.startswith(TEMPORARY)
+            or STEP_NAME.fullmatch(path.name)
+            or (path.name == TENSORBOARD and _only_events(path))
+            for path in run.folder.iterdir()
+        )
+    )
+
+
+def _only_events(folder: Path) -> bool:
+    """Whether a folder holds nothing but what is written for TensorBoard."""
+    return folder.is_dir() and all(p.name.startswith(EVENTS) for p in folder.iterdir())
 
 
 def _remove(folder: Path) -> None:

@@ -124,7 +124,9 @@ def open_checkpoint(name: str) -> Checkpoint:
             "until then"
         )
     if path.is_file():
-        raise CheckpointError(f"{path} is a file, and a checkpoint is a folder")
+        run = run_to_resume(path, None)
+        meant = f". The run that learned from it is {run.folder}" if run else ""
+        raise CheckpointError(f"{path} is a file, and a checkpoint is a folder{meant}")
     raise CheckpointError(
         f"{path} holds no checkpoint: it has neither a run nor a step{_runs_below(path)}"
     )

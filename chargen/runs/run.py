@@ -15,7 +15,6 @@ never used twice; a second checkpoint of a step (an interrupted evaluation, say)
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -37,7 +36,7 @@ from chargen.system.files import (
 from chargen.text.sources import Source, recorded_sources
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
+    pass
 
 RUN_FILE = "run.json"
 POINTERS = ("best", "latest")
@@ -46,18 +45,11 @@ TENSORBOARD = "tensorboard"
 EVENTS = "events.out.tfevents."
 """How the names of TensorBoard's files begin."""
 
-_NO_LOCKS_NOTE = (
-    "the file system has no locks: nothing keeps a second process from training this run, "
-    "so see to it that there is none"
-)
-
 STEP_NAME = re.compile(r"step-([0-9]{8,18})(?:-([0-9]{1,6}))?", re.ASCII)
 MAX_POINTER = 100
 
 TRIED = 3
 """How many checkpoints are tried in search of a sound one: so many are kept by default."""
-
-NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 class Run:
@@ -70,7 +62,6 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = Log(folder / LOG_FILE)
-        self._lock: BaseFileLock | None = None
 
     def exists(self) -> bool:
         """Whether the folder is a run's."""
@@ -79,50 +70,6 @@ class Run:
     def has(self, pointer: str) -> bool:
         """Whether a pointer, "best" or "latest", is there."""
         return os.path.isfile(self.folder / pointer)
-
-    def lock(self) -> str | None:
-        """Let no other process train this run, until `unlock` or the end of this one.
-
-        The lock is the operating system's: it goes with the process, however that ends.
-
-        Returns:
-            What to know where the file system has no locks; else None.
-
-        Raises:
-            CheckpointError: another process has it, or its file cannot be written.
-        """
-        from filelock import FileLock, Timeout  # slow, and only training needs it
-
-        shown = str(self.folder)
-        lock = FileLock(self.folder / LOCK_FILE, thread_local=False, fallback_to_soft=False)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise CheckpointError(
-                f"another process is training {shown}: wait for it to end or stop it, or "
-                "start a run of its own with another `out`"
-            ) from error
-        except NotImplementedError:
-            return _NO_LOCKS_NOTE
-        except OSError as error:
-            if error.errno in NO_LOCKS:
-                return _NO_LOCKS_NOTE
-            raise CheckpointError(
-                f"cannot lock {self.folder / LOCK_FILE}: {error.strerror}"
-            ) from error
-        self._lock = lock
-        return None
-
-    @property
-    def locked(self) -> bool:
-        """Whether this object holds the lock."""
-        return self._lock is not None
-
-    def unlock(self) -> None:
-        """Give the lock back, if it is held."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
 
     def latest_step(self) -> int | None:
         """Return the number of the step that `latest` names; None: there is none yet."""
@@ -141,14 +88,14 @@ class Run:
         path = self.folder / pointer
         if not self.has(pointer):
             if self.steps():
-                raise self._damaged(f"{path} is missing")
+                raise self.damaged(f"{path} is missing")
             raise CheckpointError(
                 f"{self.folder} holds no checkpoint yet: its training has "
                 "not come to the first one, or was stopped before it"
             )
         name = read_file(path, MAX_POINTER).decode("ascii", "replace").strip()
         if not STEP_NAME.fullmatch(name):
-            raise self._damaged(f"{path} is damaged: it names no step directory")
+            raise self.damaged(f"{path} is damaged: it names no step directory")
         step = self.folder / name
         if os.path.islink(step):
             raise CheckpointError(
@@ -172,7 +119,7 @@ class Run:
         # A training beside us may have moved the pointer and removed the step.
         moved = self.step_folder(pointer)
         if moved == step:
-            raise self._damaged(message, step, resume=resume)
+            raise self.damaged(message, step, resume=resume)
         return read_step(moved, resume=resume)
 
     def steps(self) -> list[Path]:
@@ -219,8 +166,8 @@ class Run:
             # `best` first: a run whose `latest` exists can be sampled from. A crash
             # between the two is mended by `repair`.
             if best or not self.has("best"):
-                self._point("best", name)
-            self._point("latest", name)
+                self.point("best", name)
+            self.point("latest", name)
         except OSError as error:
             raise CheckpointError(
                 f"cannot write a checkpoint to {self.folder}: "
@@ -248,96 +195,12 @@ class Run:
                 return step
         return None
 
-    def _damaged(
+    def damaged(
         self, message: str, step: Path | None = None, *, resume: bool = False
     ) -> DamagedError:
+        """Return the error for damage, which names the newest sound step besides `step`."""
         sound = self.newest_sound(resume=resume, besides=step)
         return DamagedError(message, sound=sound)
-
-    def go_back(self, step: Path) -> None:
-        """Move `latest` to an older step, and `best` too if it is damaged or newer.
-
-        What is newer is removed. Nothing is changed unless the step can be resumed from.
-
-        Raises:
-            CheckpointError: the step is damaged, or none of this run.
-        """
-        order = self.steps()
-        own = self.folder / step.name
-        if own not in order:
-            raise CheckpointError(f"{step} is no step directory of a run")
-        read_step(own, resume=True)
-        older = [path.name for path in order[: order.index(own) + 1]]
-        try:
-            kept = self.step_folder("best").name in older
-            self.read("best")
-        except CheckpointError:
-            kept = False
-        with writing(self.folder / "latest"):
-            if not kept:
-                self._point("best", step.name)
-            self._point("latest", step.name)
-        self.repair()
-
-    def repair(self) -> None:
-        """Undo what a crash left half done, before training goes on.
-
-        A `best` newer than `latest` means a crash between the two moves: `latest` moves
-        up. What is newer than `latest` was never published, and goes, as does what has a
-        temporary name.
-
-        A run's first checkpoint may have been renamed and not pointed to: it is whole.
-
-        Raises:
-            DamagedError: there are checkpoints, and a pointer is missing.
-        """
-        pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
-        steps = self.steps()
-        if not pointed and len(steps) == 1 and self.newest_sound(resume=True):
-            with writing(self.folder / "latest"):
-                for pointer in POINTERS:
-                    self._point(pointer, steps[0].name)
-        elif len(steps) > len(pointed) or "latest" in pointed:
-            for pointer in sorted({*POINTERS} - {*pointed}, reverse=True):
-                missing = f"{self.folder / pointer} is missing"
-                raise self._damaged(missing, resume=True)
-        with writing(self.folder / "latest"):
-            for path in self.folder.glob(f"{TEMPORARY}*"):
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
-            order = self.steps()
-            pointed = {p: self.step_folder(p) for p in POINTERS if self.has(p)}
-            if not set(pointed.values()) <= set(order):
-                return  # a pointed step is gone: that is damage, and reading will say so
-            newest = max(pointed.values(), key=order.index, default=None)
-            if newest is not None and pointed.get("latest") != newest:
-                self._point("latest", newest.name)
-            for step in order[order.index(newest) + 1 if newest else 0 :]:
-                self._remove(step)
-
-    def is_nothing(self) -> bool:
-        """Whether the folder holds nothing but what a training that ended early leaves."""
-        return all(
-            path.name == LOCK_FILE or path.name.startswith(TEMPORARY)
-            for path in self.folder.iterdir()
-        )
-
-    def is_only_a_run(self) -> bool:
-        """Whether the folder is a run's and holds nothing but what a run holds."""
-        own = {RUN_FILE, LOG_FILE, LOCK_FILE, *POINTERS}
-        return (
-            self.exists()
-            and "settings" in self.description()
-            and all(
-                path.name in own
-                or path.name.startswith(TEMPORARY)
-                or STEP_NAME.fullmatch(path.name)
-                or (path.name == TENSORBOARD and _only_events(path))
-                for path in self.folder.iterdir()
-            )
-        )
 
     def write_description(self, settings: dict[str, Any]) -> None:
         """Write run.json."""
@@ -374,7 +237,8 @@ class Run:
             raise CheckpointError(f"{self.folder} has no name for a step")
         return free
 
-    def _point(self, pointer: str, name: str) -> None:
+    def point(self, pointer: str, name: str) -> None:
+        """Move a pointer to a step directory of a name."""
         replace_file(self.folder / pointer, f"{name}\n".encode("ascii"))
 
     def _rotate(self, keep: int) -> None:
@@ -382,9 +246,9 @@ class Run:
         pointed = {self.step_folder(p) for p in POINTERS if self.has(p)}
         for step in steps[:-keep]:
             if step not in pointed:
-                self._remove(step)
+                self.remove(step)
 
-    def _remove(self, step: Path) -> None:
+    def remove(self, step: Path) -> None:
         """Remove a step directory, never leaving half of one under its name."""
         doomed = self.folder / f"{TEMPORARY}removed-{step.name}-{os.getpid()}"
         try:
@@ -392,11 +256,6 @@ class Run:
         except OSError:  # a reader on Windows holds it open: the next rotation retries
             return
         shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _only_events(folder: Path) -> bool:
-    """Whether a folder holds nothing but what is written for TensorBoard."""
-    return folder.is_dir() and all(p.name.startswith(EVENTS) for p in folder.iterdir())
 
 
 def read_step(step: Path, *, resume: bool = False) -> Checkpoint:

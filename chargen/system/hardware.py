@@ -12,6 +12,7 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
 BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}
 """CPU features, as Linux names them on x86 and ARM, that multiply bfloat16 numbers."""
 
@@ -44,6 +45,30 @@ def _quota() -> float | None:
         return int(share) / int(period) if int(share) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+def memory_limit() -> int | None:
+    """Return the bytes of address space that this process may have; None: any."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def memory_free() -> int | None:
+    """Return the bytes of memory that are free, by Linux's own estimate; None: unknown."""
+    found = []
+    try:
+        (line,) = (x for x in MEMINFO.read_text().splitlines() if "MemAvailable" in x)
+        found.append(int(line.split()[1]) * 1024)
+        most = (CGROUP / "memory.max").read_text().strip()
+        used = (CGROUP / "memory.current").read_text()
+        found += [] if most == "max" else [int(most) - int(used)]
+    except (OSError, ValueError, IndexError):
+        pass
+    return max(0, min(found)) if found else None
 
 
 def has_bfloat16() -> bool:

@@ -18,7 +18,13 @@ import numpy.typing as npt
 from chargen.runs.tensors import Arrays
 from chargen.text.scored import WARM_UP
 from chargen.training.events import Progress
-from chargen.training.schedule import FINISHED, Length, learning_rate, total_steps
+from chargen.training.schedule import (
+    FINISHED,
+    Length,
+    learning_rate,
+    total_steps,
+    useful_steps,
+)
 from chargen.training.settings import LENGTHS, Settings
 
 FIRST_SAVE = 45.0  # seconds of a run before its first checkpoint, at the most
@@ -138,6 +144,12 @@ class Cadence:
         patience = self.settings.patience
         return patience is not None and counters.stale >= patience
 
+    def gave_up(self, counters: Counters) -> str | None:
+        """Say what ended the run, where that is not its length."""
+        if not self.impatient(counters):
+            return None
+        return f"stopped by `patience`: {self.settings.patience} evaluations were no better"
+
     def over(self, counters: Counters, clock: Reading) -> bool:
         """Whether the run has reached its end."""
         if self.impatient(counters):
@@ -204,6 +216,17 @@ class Cadence:
             warmup=self.settings.warmup,
         )
         return share, rate
+
+    def enough(self, counters: Counters) -> str | None:
+        """Say, once, that more passes over a text of this size rarely help."""
+        useful = useful_steps(self.steps_per_epoch)
+        if self.settings.steps is not None or counters.step != useful:
+            return None
+        passes = counters.step / self.steps_per_epoch
+        return (
+            f"{passes:.0f} passes over the text are done; a text of this size rarely gains "
+            "from more"
+        )
 
     def peak_rate(self, rollbacks: int) -> float:
         """Return the peak of the learning rate: each rollback halves it."""

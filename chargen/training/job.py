@@ -15,6 +15,7 @@ from chargen.checks import is_count
 from chargen.errors import TrainingError
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.claim import Claim
+from chargen.runs.repair import go_back
 from chargen.runs.run import Run
 from chargen.system.clock import Clock
 from chargen.training.events import Listener, Note
@@ -175,7 +176,7 @@ class Job:
                 self._describe(finished=True)  # a crash may have come before that
             return False
         if back is not None:  # nothing can be refused any more
-            self.run.go_back(back)
+            go_back(self.run, back)
         self._describe()
         evaluated = trainer.counters.evaluated_step
         log.begin(trainer.progress.step, trainer.progress.share, evaluated)
@@ -225,16 +226,23 @@ def start_tensorflow(settings: Settings) -> Runtime:
     """Import TensorFlow and let it set itself up, which takes seconds.
 
     Raises:
-        TrainingError: there is none, or no GPU where one is asked for; the message says
-            what to do.
+        TrainingError: there is none, it cannot be loaded, or there is no GPU where one is
+            asked for; the message says what to do.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         from chargen.training.tf.runtime import prepare_tensorflow
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("tensorflow", "keras"):
-            raise
-        raise TrainingError(_missing_tensorflow()) from error
+        missing = (error.name or "").split(".")[0]
+        if missing in ("tensorflow", "keras"):
+            raise TrainingError(_missing_tensorflow()) from error
+        raise TrainingError(
+            f"training needs the package {missing}, which is not installed here: "
+            f"pip install {missing}"
+        ) from error
+    except ImportError as error:  # a library that does not fit into memory, say
+        reason = str(error).strip().splitlines()[-1:] or ["no reason is given"]
+        raise TrainingError(f"TensorFlow cannot be loaded: {reason[0]}") from error
     return prepare_tensorflow(settings)
 
 

@@ -81,12 +81,12 @@ def prepare(
         ChargenError: what is wrong, and what to do.
     """
     request = Request(
-        corpus=os.fspath(corpus),
+        corpus=_plain(corpus),
         given={name: _plain(value) for name, value in settings.items()},
         out=None if out is None else Path(out),
         resume=resume,
         overwrite=overwrite,
-        init_from=None if init_from is None else os.fspath(init_from),
+        init_from=_plain(init_from),
         drop_unused=drop_unused,
     )
     with claim(resolve(read(request))) as job:

@@ -13,6 +13,8 @@ from chargen.model.shape import ModelConfig
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.claim import bring_back
 from chargen.runs.find import find_checkpoint, open_checkpoint, run_to_resume
+from chargen.runs.lock import locked
+from chargen.runs.repair import repair as repair_run
 from chargen.runs.run import RUN_FILE, Run, is_step, read_step
 from chargen.system.files import MAX_MESSAGE
 from chargen.text.reading import Text, read_text
@@ -94,8 +96,7 @@ def read(request: Request) -> Read:
     base = settings_of(before)
     encoding = given.get("encoding", base.get("encoding"))
     text = read_text(path, encoding=encoding)
-    if "encoding" in given:
-        given["encoding"] = text.encoding
+    given |= {"encoding": text.encoding} if "encoding" in given else {}
     held_out = _read_held_out(given, base, path, text, encoding)
     given |= {part: held.name for part, held in held_out.texts.items() if part in given}
     if run:
@@ -103,10 +104,7 @@ def read(request: Request) -> Read:
         _check_unchanged(run, before, given, [Source.of(t, r) for r, t in texts.items()])
     if any(name in given for name in LENGTHS):
         base = {k: v for k, v in base.items() if k not in LENGTHS}
-    try:
-        settings = Settings.from_dict({**base, **given})
-    except (ValueError, TypeError) as error:
-        raise SettingsError(str(error)) from error
+    settings = _settings({**base, **given})
     checkpoint, back = None, None
     if run:
         back = out if out is not None and is_step(out) else None
@@ -147,13 +145,15 @@ def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
         SettingsError: they are none.
     """
     settings = dict(description.get("settings", {}))
-    try:
-        Settings.from_dict(settings)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(
-            f"the run's {RUN_FILE} is damaged: {str(error)[:MAX_MESSAGE]}"
-        ) from error
+    _settings(settings, f"the run's {RUN_FILE} is damaged: ")
     return settings
+
+
+def _settings(values: Mapping[str, Any], what: str = "") -> Settings:
+    try:
+        return Settings.from_dict(values)
+    except (ValueError, TypeError) as error:
+        raise SettingsError(f"{what}{str(error)[:MAX_MESSAGE]}") from error
 
 
 def _check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
@@ -260,11 +260,8 @@ def _take_up(
     Where that is an older step, `back`, nothing is changed yet: see `Job.train`.
     """
     if back is None and repair:
-        run.lock()
-        try:
-            run.repair()
-        finally:
-            run.unlock()
+        with locked(run.folder):
+            repair_run(run)
     if back is None and not run.has("latest") and not run.steps():
         return None, []
     if back is not None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chargen.checks import require
 from chargen.errors import SettingsError
-from chargen.training.settings import LENGTHS
+from chargen.training.settings import LENGTHS, Settings
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class Request:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
+        try:
+            require(isinstance(self.corpus, str), "corpus", "a name or a path", self.corpus)
+            require(isinstance(self.given, Mapping), "given", "settings", self.given)
+            Settings.from_dict(self.given)
+        except (ValueError, TypeError) as error:
+            raise SettingsError(str(error)) from error
         if self.out is not None and not self.out.name:  # `.`: its name is wanted later
             object.__setattr__(self, "out", Path(os.path.abspath(self.out)))
         if self.resume and self.overwrite:

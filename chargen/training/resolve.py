@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chargen.display import printable
+from chargen.display import describe_passes, printable
 from chargen.errors import SettingsError
 from chargen.model.cells import CELLS
 from chargen.model.shape import MAX_PARAMETERS
@@ -17,6 +17,7 @@ from chargen.text.batches import Shuffled, Streams
 from chargen.text.corpus import Corpus, split, vocabulary_of
 from chargen.text.reading import Text
 from chargen.training.finetune import grow
+from chargen.training.memory import foresee_memory
 from chargen.training.read import Read
 from chargen.training.recipe import measured_speed, recommend
 from chargen.training.schedule import total_steps, useful_steps
@@ -89,6 +90,8 @@ def resolve(read: Read) -> Resolved:
     settings, more = _with_length(settings, batches)
     notes += more
     _check_size(settings, len(corpus.vocabulary))
+    short = foresee_memory(settings.model.parameters(len(corpus.vocabulary)))
+    notes += [short] if short else []
     initial = None
     if read.trained is not None:
         initial = grow(read.trained, corpus, seed=settings.seed)
@@ -111,11 +114,11 @@ def _recommended(
         machine = ", length and machine" if seconds else " and length"
         note = f"chosen for this text{machine}: {' '.join(options)}"
     if characters >= batch:  # a batch of less costs no less
-        passes = max(1, round(chosen.passes))
-        if timed and not settings.seconds:  # the default length, which `resolve` may cut
+        passes = chosen.passes
+        if timed and not settings.seconds:  # the default length, which may be cut
             each = characters // batch
-            passes = min(passes, round(useful_steps(each) / each))
-        note += f"; about {passes:,} pass{'es' * (passes > 1)} over the training text"
+            passes = min(passes, useful_steps(each) / each)
+        note += f"; about {describe_passes(passes)} over the training text"
     return settings, note
 
 

@@ -1,4 +1,4 @@
-"""Options from the environment, and answers to the habits of other tools."""
+"""Answers to the habits of other tools, and options from the environment."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from chargen.cli.habits import COMMANDS as THEIRS
-from chargen.cli.habits import HABITS
 from click.testing import CliRunner
 from helpers import write_run
 
 from chargen.cli import COMMANDS, cli
+from chargen.cli.aliases import HABITS, THEIR_COMMANDS
 
 TEXT = "\n abcde"
 
@@ -80,11 +79,11 @@ def test_text_for_the_seed_is_pointed_to_the_seed_text():
     )
 
 
-@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("name", THEIR_COMMANDS)
 def test_commands_of_others(name):
     output = invoke(name, "tiny", code=2)
-    assert f"In chargen it is {THEIRS[name]}." in output
-    assert THEIRS[name].split()[0] in (*COMMANDS, "chargen")
+    assert f"In chargen it is {THEIR_COMMANDS[name]}." in output
+    assert THEIR_COMMANDS[name].split()[0] in (*COMMANDS, "chargen")
 
 
 def test_a_command_that_is_nearly_right():

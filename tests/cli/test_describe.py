@@ -13,6 +13,7 @@ from helpers import edit_manifest, tiny_checkpoint, write_run
 
 from chargen.cli import cli
 from chargen.errors import CheckpointError
+from chargen.runs.claim import is_only_a_run
 from chargen.runs.curves import Curve, sketch
 from chargen.runs.find import BUNDLED_CHECKPOINTS
 from chargen.runs.run import Run
@@ -85,17 +86,19 @@ def test_info_names_the_files():
 
 
 def test_runs_lists_what_a_name_finds_and_what_ships():
-    Run(Path("checkpoints/two")).describe(
+    Run(Path("checkpoints/two")).write_description(
         {
             "created": "2026-01-02T03:04:05+00:00",
             "corpus": [{"name": "tale.txt"}],
+            "settings": {"cell": "gru", "layers": 1, "units": 5},
             "finished": True,
         }
     )
     lines = [line.split() for line in invoke("runs").splitlines()]
     rows = {line[0]: line for line in lines}
     assert rows["two"] == [
-        *("two", "tale.txt", "2026-01-02", "03:04", "1.2500", "3", "yes"),
+        *("two", "tale.txt", "gru", "1", "×", "5"),
+        *("2026-01-02", "03:04", "1.2500", "3", "yes"),
     ]
     assert rows["one"][-3:] == ["1.5000", "2", "no"]
     assert rows["harbour-plays"][-1] == rows["sishi-jueju"][-1] == "yes"
@@ -274,9 +277,9 @@ def test_a_log_that_is_cut_is_cut_for_tensorboard_too():
     expected = [(0, pytest.approx(3.1)), (10, pytest.approx(2.1)), (11, 1.75)]
     assert scalars("checkpoints/one/tensorboard")["loss/train"] == expected
     assert [line["step"] for line in run.log] == [0, 10, 11]
-    assert run.is_only_a_run()
+    assert is_only_a_run(run)
     Path("checkpoints/one/tensorboard/thesis.txt").touch()
-    assert not run.is_only_a_run()
+    assert not is_only_a_run(run)
     log.begin(10, 0.5, 0)
     board.close()
     assert Path("checkpoints/one/tensorboard/thesis.txt").exists()

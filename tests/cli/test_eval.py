@@ -19,7 +19,6 @@ from chargen.runs.find import open_checkpoint
 from chargen.runs.held_out import find_part
 from chargen.text.corpus import split
 from chargen.text.reading import Text
-from chargen.training.job import prepare
 
 STORY = "it was a dark and stormy night, said the dog.\n"
 
@@ -33,17 +32,23 @@ def folder(tmp_path, monkeypatch):
 
 
 def trained(**settings):
-    """Publish a run as a training of story.txt with these settings would; return it."""
-    job = prepare("story.txt", {"units": 4, "layers": 1, "steps": 9, **settings})
-    checkpoint = tiny_checkpoint(
-        characters="".join(job.corpus.vocabulary.characters),
-        corpus=tuple(text.source for text in job.corpus.sources),
-        training=job.settings.to_dict(),
-        validation_loss=2.0,
-    )
-    job.run.write_description({"format": 1, "settings": job.settings.to_dict()})
-    job.run.publish(checkpoint, best=True, keep=3)
-    return job
+    """Publish a run as a training of story.txt with these settings would.
+
+    Returns:
+        The run, and the corpus that it learned from.
+    """
+    small = {"units": 4, "layers": 1, "steps": 9}
+    with chargen.prepare("story.txt", **{**small, **settings}) as job:
+        corpus = job.resolved.corpus
+        checkpoint = tiny_checkpoint(
+            characters="".join(corpus.vocabulary.characters),
+            corpus=corpus.sources,
+            training=job.settings.to_dict(),
+            validation_loss=2.0,
+        )
+        job.run.write_description({"format": 1, "settings": job.settings.to_dict()})
+        job.run.publish(checkpoint, best=True, keep=3)
+    return job.run, corpus
 
 
 def evaluated(*arguments):
@@ -71,11 +76,9 @@ def test_it_says_what_the_python_call_says():
     Path("b.txt").write_text("文中 " * 50, encoding="utf-8")
     first, second = evaluated("tiny", "a.txt", "b.txt")
     model = chargen.load("tiny")
-    expected = chargen.sampling.evaluate(model, text)
+    expected = chargen.evaluate(model, text)
     assert first["carried"]["nats"] == expected.nats
-    assert (
-        first["cold"]["nats"] == chargen.sampling.evaluate(model, text, cold_every=256).nats
-    )
+    assert first["cold"]["nats"] == chargen.evaluate(model, text, cold_every=256).nats
     assert first["carried"]["bits"] == pytest.approx(expected.nats / math.log(2))
     total = expected.bits * (len(text) - 1)
     size = len(text[1:].encode("utf-8"))
@@ -168,13 +171,16 @@ def test_characters_of_the_test_part_are_in_the_vocabulary():
     )
     assert corpus.vocabulary.decode(corpus.test).endswith("z")
     assert other.vocabulary.decode(other.test) == "yx"
-    assert [text.name for text in other.sources] == ["s", "t"]
+    assert [(source.role, source.name) for source in other.sources] == [
+        ("train", "s"),
+        ("test", "t"),
+    ]
 
 
 def test_too_little_text_for_a_test_part():
-    with pytest.raises(TextError, match=r"too few to hold out 0\.001 .* use --test 0"):
+    with pytest.raises(TextError, match=r"too few to hold out 0\.001 .* use `test=0`"):
         split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.0, test=0.001)
-    with pytest.raises(TextError, match="--validation and --test leave nothing"):
+    with pytest.raises(TextError, match="`validation` and `test` leave nothing"):
         split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.1, test=0.95)
     with pytest.raises(TextError, match="too short for a test part"):
         split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.0, test=Text("a", "t", "", 0, ""))
@@ -182,12 +188,12 @@ def test_too_little_text_for_a_test_part():
 
 @pytest.mark.parametrize("given", [[], [Path("story.txt")]], ids=["by name", "by path"])
 def test_the_parts_of_a_run_are_found_again(given):
-    job = trained(test=0.2)
+    _, corpus = trained(test=0.2)
     found = open_checkpoint("story")
-    decode = job.corpus.vocabulary.decode
+    decode = corpus.vocabulary.decode
     for name, ids, context in (
-        ("validation", job.corpus.validation, job.corpus.context),
-        ("test", job.corpus.test, job.corpus.test_context),
+        ("validation", corpus.validation, corpus.context),
+        ("test", corpus.test, corpus.test_context),
     ):
         part = find_part(found, name, given)
         assert (part.characters, part.context) == (decode(ids), decode(context))
@@ -197,11 +203,11 @@ def test_the_parts_of_a_run_are_found_again(given):
 def test_parts_with_files_of_their_own():
     Path("held.txt").write_text(STORY[::-1] * 9, encoding="utf-8")
     Path("final.txt").write_text(STORY[::-2] * 9, encoding="utf-8")
-    job = trained(validation="held.txt", test="final.txt")
+    _, corpus = trained(validation="held.txt", test="final.txt")
     found = open_checkpoint("story")
     assert find_part(found, "validation").characters == STORY[::-1] * 9
     assert find_part(found, "test").characters == STORY[::-2] * 9
-    assert len(job.corpus.train) == len(STORY * 100)
+    assert len(corpus.train) == len(STORY * 100)
     Path("other").mkdir()
     Path("final.txt").rename("other/moved.txt")
     with pytest.raises(TextError, match=r"final\.txt, which is neither"):
@@ -215,7 +221,7 @@ def test_a_part_that_there_is_not():
     found = open_checkpoint("story")
     with pytest.raises(SettingsError, match="no validation part"):
         find_part(found, "validation")
-    with pytest.raises(SettingsError, match="trained without --test"):
+    with pytest.raises(SettingsError, match="trained without `test`"):
         find_part(found, "test")
 
 
@@ -245,7 +251,8 @@ def test_a_text_that_has_changed_is_another():
     ],
 )
 def test_a_strangers_checkpoint_leads_to_no_other_file(change):
-    step = trained().run.step_folder()
+    run, _ = trained()
+    step = run.step_folder()
     shutil.copy("story.txt", "../secret")  # what is asked for is there, with its hash
     shutil.copy("story.txt", "../story.txt")
     edit_manifest(step, change)
@@ -254,7 +261,8 @@ def test_a_strangers_checkpoint_leads_to_no_other_file(change):
 
 
 def test_a_name_is_no_path_even_where_there_is_such_a_file():
-    step = trained().run.step_folder()
+    run, _ = trained()
+    step = run.step_folder()
     Path("below").mkdir()
     Path("story.txt").rename("below/story.txt")
     edit_manifest(step, lambda m: m["corpus"][0].update(name="below/story.txt"))
@@ -263,22 +271,22 @@ def test_a_name_is_no_path_even_where_there_is_such_a_file():
 
 
 def test_a_resumed_run_keeps_its_test_part():
-    job = trained(test=0.2)
-    job.run.write_description(
+    run, corpus = trained(test=0.2)
+    run.write_description(
         {
-            "settings": job.settings.to_dict(),
+            **run.description(),
             "given": {"test": 0.2},
-            "corpus": [text.source for text in job.corpus.sources],
+            "corpus": [source.to_dict() for source in corpus.sources],
         }
     )
-    with pytest.raises(SettingsError, match=r"--test 0\.3 differs"):
-        prepare("story.txt", {"test": 0.3}, resume=True)
-    for step in job.run.steps():
+    with pytest.raises(SettingsError, match=r"`test=0\.3` differs"):
+        chargen.prepare("story.txt", test=0.3, resume=True).__enter__()
+    for step in run.steps():
         shutil.rmtree(step)
     for pointer in ("best", "latest"):
         Path(f"checkpoints/story/{pointer}").unlink()
-    again = prepare("story.txt", {}, resume=True)
-    assert len(again.corpus.test) == len(job.corpus.test) == 920
+    with chargen.prepare("story.txt", resume=True) as again:
+        assert len(again.resolved.corpus.test) == len(corpus.test) == 920
 
 
 def test_a_text_of_the_same_name_here_does_not_hide_the_one_that_ships():
@@ -290,7 +298,7 @@ def test_a_text_of_the_same_name_here_does_not_hide_the_one_that_ships():
 def test_parts_in_two_encodings_are_refused_before_training():
     Path("held.txt").write_text(STORY, encoding="utf-16")
     with pytest.raises(TextError, match=r"held\.txt is UTF-16 and story\.txt is UTF-8"):
-        prepare("story.txt", {"validation": "held.txt", "steps": 1})
+        chargen.prepare("story.txt", validation="held.txt", steps=1).__enter__()
 
 
 def test_an_infinite_perplexity_is_null():

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import re
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from commands import SMALL, posix, run, start, typed, wait_for
+from helpers import ROOT
 
 import chargen
-from chargen.cli.train import tensorflow_silenced
+from chargen.cli.train import _write_folder, tensorflow_silenced
+from chargen.runs.claim import is_only_a_run
 from chargen.runs.find import open_checkpoint
 from chargen.runs.run import Run
 from chargen.system.hardware import cores, has_bfloat16
-
-CHARGEN = [sys.executable, "-m", "chargen"]
-SMALL = ["--cell", "rnn", "--units", "16", "--layers", "1", "--embedding-size", "8"]
-posix = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 
 
 @pytest.fixture(autouse=True)
@@ -31,33 +30,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHARGEN_HOME", raising=False)
     return tmp_path
-
-
-def typed(*command):
-    """Run a command as it was printed."""
-    return subprocess.run(command, capture_output=True, timeout=300, check=False, text=True)
-
-
-def run(*arguments):
-    return typed(*CHARGEN, *arguments)
-
-
-def as_from_a_terminal():
-    """Let signals end the process, whatever those who started us do with them."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-def start(*arguments):
-    """Start a training that Ctrl-C reaches, and that nobody answers."""
-    return subprocess.Popen(
-        [*CHARGEN, "train", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=as_from_a_terminal,
-    )
 
 
 def training_of(name):
@@ -72,22 +44,14 @@ def plan_of(name):
     return {key: training[key] for key in keys}
 
 
-def wait_for(condition, *, process, seconds=120):
-    """Wait until a condition holds; fail where the process ends before."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_train_then_sample_then_repeat():
     more = ("--test", "0.1", "--tensorboard")
     done = run("train", "minerals", *SMALL, "--steps", "30", "--seed", "3", *more)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
+    assert done.stdout == "checkpoints/minerals\n"  # where a script finds it
     lines = done.stderr.splitlines()
-    assert lines[0] == lines[-1] == "run: checkpoints/minerals"
+    assert lines[0] == "run: checkpoints/minerals"
+    assert "run: checkpoints/minerals" not in lines[1:]
     # Nothing of TensorFlow's own.
     assert not re.search(r"oneDNN|cuda|rebuild|absl|E0000|I0000", done.stderr)
     # Progress, a sample at each evaluation, and the report.
@@ -124,6 +88,7 @@ def test_train_then_sample_then_repeat():
     again = typed(*repeat, "--quiet")
     assert again.returncode == 0
     assert again.stderr == ""
+    assert again.stdout == "checkpoints/minerals-2\n"
     one, other = (
         open_checkpoint(f"checkpoints/{name}/latest") for name in ("minerals", "minerals-2")
     )
@@ -132,14 +97,14 @@ def test_train_then_sample_then_repeat():
 
     # The checkpoint's validation loss is what `evaluate` and `eval` say.
     model = chargen.load("checkpoints/minerals")
-    text = (Path(chargen.__file__).parents[1] / "corpora/minerals.txt").read_text("utf-8")
+    text = (ROOT / "corpora" / "minerals.txt").read_text("utf-8")
     tenth = round(len(text) * 0.1)
     parts = text[: -2 * tenth], text[-2 * tenth : -tenth], text[-tenth:]
-    nats = chargen.sampling.evaluate(model, parts[1], context=parts[0]).nats
+    nats = chargen.evaluate(model, parts[1], context=parts[0]).nats
     assert nats == pytest.approx(float(best[1]), abs=1e-4)
     for part, expected in (
         ("validation", nats),
-        ("test", chargen.sampling.evaluate(model, parts[2], context=parts[1]).nats),
+        ("test", chargen.evaluate(model, parts[2], context=parts[1]).nats),
     ):
         scored = json.loads(run("eval", "minerals", "--part", part, "--json").stdout)
         found = scored["texts"][0]["carried"]["nats"]
@@ -151,7 +116,7 @@ def test_train_then_sample_then_repeat():
     assert f"{nats:.4f} at best" in run("plot", "minerals").stdout
     assert list(Path("checkpoints/minerals/tensorboard").glob("events.*"))
     assert not Path("checkpoints/minerals-2/tensorboard").exists()
-    assert Run(Path("checkpoints/minerals")).is_only_a_run()  # --overwrite may replace it
+    assert is_only_a_run(Run(Path("checkpoints/minerals")))  # --overwrite may replace it
 
 
 @pytest.mark.parametrize(
@@ -185,7 +150,7 @@ def test_how_steps_are_computed_is_obeyed_and_recorded(options, plan, cache_fold
         outcomes = json.loads((cache_folder / "chargen" / "checks.json").read_text())
         assert any("rnn" in name for found in outcomes.values() for name in found)
     # The command that is printed asks for the same.
-    repeat = shlex.split(done.stderr.splitlines()[-2])
+    repeat = shlex.split(done.stderr.splitlines()[-1])
     assert ("--stock" in repeat) == plan["stock"]
     assert repeat[repeat.index("--precision") + 1] == plan["precision"]
     assert repeat[repeat.index("--threads") + 1] == str(threads)
@@ -358,6 +323,22 @@ def test_validation_from_a_file_in_another_encoding():
     assert found["text"]["encoding"] == "gb18030"
     assert "\r" not in found["vocabulary"]
     assert [source["name"] for source in found["corpus"]] == ["a.txt", "b.txt"]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("terminal", "written"),
+    [(True, rb"a\x1b[2J\udcff"), (False, b"a\x1b[2J\xff")],
+    ids=["terminal", "pipe"],
+)
+def test_the_folder_is_written_for_whoever_reads(terminal, written, monkeypatch):
+    """A script gets the bytes of its name, whatever they are, and a person no escapes."""
+    output = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(output, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stdout", output)
+    _write_folder(Path(os.fsdecode(b"a\x1b[2J\xff")))
+    output.flush()
+    assert output.buffer.getvalue() == written + b"\n"
 
 
 def test_tensorflows_messages_are_kept_back_unless_starting_fails(capfd, monkeypatch):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from helpers import edit_manifest, replace_weights, tiny_checkpoint
+from helpers import ROOT, edit_manifest, replace_weights, tiny_checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -241,8 +241,7 @@ def test_a_small_checkpoint_needs_little_memory(step: Path) -> None:
         "print(read(pathlib.Path(sys.argv[1]), resume=True).step)\n"
     )
     command = [sys.executable, "-c", code, str(step)]
-    home = str(Path(module.__file__).parent.parent)
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": home}
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.stdout == "1\n", done.stderr
 

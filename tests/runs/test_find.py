@@ -1,4 +1,4 @@
-"""From names to files: paths, runs under checkpoints/, $CHARGEN_HOME, the bundled ones."""
+"""From names to runs: paths, checkpoints/, $CHARGEN_HOME, the bundled ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import pytest
 from helpers import write_run
 
 import chargen
-from chargen import library
-from chargen.errors import CheckpointError, TextError
+from chargen.errors import CheckpointError
+from chargen.runs import find
 from chargen.runs.find import find_checkpoint, known_runs, newer_run, open_checkpoint
-from chargen.text.sources import find_corpus
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +21,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         folder.mkdir()
     monkeypatch.chdir(found["work"])
     monkeypatch.setenv("CHARGEN_HOME", str(found["home"]))
-    monkeypatch.setattr(library, "BUNDLED_CHECKPOINTS", found["bundled"])
+    monkeypatch.setattr(find, "BUNDLED_CHECKPOINTS", found["bundled"])
     return found | {"checkpoints": found["work"] / "checkpoints"}
 
 
@@ -44,7 +43,7 @@ def test_without_a_home(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
         else:
             monkeypatch.setenv("CHARGEN_HOME", value)
         assert open_checkpoint("novel").step == 2
-        assert library.checkpoint_folders() == [library.RUNS, places["bundled"]]
+        assert find.checkpoint_folders() == [find.RUNS, places["bundled"]]
 
 
 def test_a_home_that_does_not_exist(
@@ -131,8 +130,6 @@ def test_an_unknown_name_lists_what_there_is(places: dict[str, Path], name: str)
 def test_a_name_that_is_too_long_for_a_file(name: str) -> None:
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         open_checkpoint(name)
-    with pytest.raises(TextError, match="there is no file"):
-        find_corpus(name)
 
 
 def test_where_there_is_nothing_at_all() -> None:
@@ -183,62 +180,16 @@ def test_the_terminal_is_not_steered(places: dict[str, Path]) -> None:
         with pytest.raises(CheckpointError) as caught:
             open_checkpoint("unknown")
         assert name[0] not in str(caught.value)
-        with pytest.raises(TextError) as error:
-            find_corpus(name)
-        assert name[0] not in str(error.value)
-
-
-# --- corpora ----------------------------------------------------------------------------
-
-
-def test_bundled_corpora() -> None:
-    found = library.bundled_corpora()
-    assert [path.stem for path in found] == ["harbour-plays", "minerals", "sishi-jueju"]
-    for path in found:
-        assert find_corpus(path.stem) == find_corpus(path.name) == path
-        assert path.is_file()
-
-
-def test_a_file_wins_over_a_bundled_corpus(places: dict[str, Path]) -> None:
-    (places["work"] / "minerals.txt").write_text("mine")
-    assert find_corpus("minerals.txt") == Path("minerals.txt")
-    assert find_corpus("minerals") == library.BUNDLED_CORPORA / "minerals.txt"
-    assert find_corpus(str(places["work"] / "minerals.txt")).read_text() == "mine"
-
-
-@pytest.mark.parametrize("name", ["novel.txt", "minerals.md", "README", "../corpora"])
-def test_an_unknown_corpus_lists_the_bundled_ones(name: str) -> None:
-    with pytest.raises(TextError, match="harbour-plays, minerals, sishi-jueju") as caught:
-        find_corpus(name)
-    assert name in str(caught.value)
-
-
-@pytest.mark.parametrize("name", [".", "", "texts"])
-def test_a_folder_is_no_corpus(places: dict[str, Path], name: str) -> None:
-    (places["work"] / "texts").mkdir()
-    with pytest.raises(TextError, match="is a folder"):
-        find_corpus(name)
 
 
 def test_a_name_that_is_nearly_right_is_suggested(places: dict[str, Path]) -> None:
     write_run(places["checkpoints"] / "novel", 1)
-    (places["work"] / "Story.txt").write_text("abc")
     with pytest.raises(
         CheckpointError, match=r"no checkpoint 'Nvoel'\. Did you mean novel\?"
     ):
         find_checkpoint("Nvoel")
     with pytest.raises(CheckpointError, match=r"no checkpoint 'xyz'\. There are"):
         find_checkpoint("xyz")
-    for typed, meant in (
-        ("stroy.txt", "Story.txt"),
-        ("story.md", "Story.txt"),
-        ("mineral", "minerals"),
-    ):
-        with pytest.raises(TextError, match=f"Did you mean {meant}"):
-            find_corpus(typed)
-    for nothing_like_it in ("xyz", "xyz.txt"):
-        with pytest.raises(TextError, match=r"sishi-jueju\)\.$"):
-            find_corpus(nothing_like_it)
 
 
 def test_a_newer_run_of_the_same_text(places: dict[str, Path]) -> None:

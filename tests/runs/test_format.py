@@ -179,6 +179,7 @@ from helpers import CHARACTERS, tiny_checkpoint, write_run  # noqa: E402
 
 import chargen  # noqa: E402
 from chargen.runs import checkpoint as chargen_checkpoint  # noqa: E402
+from chargen.text.sources import recorded_sources  # noqa: E402
 
 LENGTH = 50
 
@@ -345,7 +346,7 @@ def test_the_example_is_what_chargen_writes(tmp_path: Path) -> None:
         embedding_size=model["embedding_size"],
         characters="".join(about["vocabulary"]),
         scale=0.0,
-        corpus=tuple(about["corpus"]),
+        corpus=recorded_sources(about["corpus"], about["training"]),
         training=about["training"],
         step=about["step"],
         epoch=about["epoch"],
@@ -368,7 +369,7 @@ def test_the_example_is_what_chargen_writes(tmp_path: Path) -> None:
 
 
 def test_the_limits_of_the_page_are_those_of_the_code() -> None:
-    from chargen import config
+    from chargen.model import shape
     from chargen.runs import log, run, tensors
     from chargen.system import files
     from chargen.text import vocabulary
@@ -381,10 +382,10 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         tensors.MAX_HEADER,
         chargen_checkpoint.MAX_SOURCES,
         chargen_checkpoint.MAX_SETTINGS,
-        config.MAX_PARAMETERS,
-        config.MAX_UNITS,
-        config.MAX_LAYERS,
-        config.MAX_EMBEDDING_SIZE,
+        shape.MAX_PARAMETERS,
+        shape.MAX_UNITS,
+        shape.MAX_LAYERS,
+        shape.MAX_EMBEDDING_SIZE,
         vocabulary.MAX_CHARACTERS,
         run.MAX_POINTER,
         log.MAX_LINES,

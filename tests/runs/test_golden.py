@@ -11,12 +11,14 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers import HERE
 
 import chargen
 from chargen.model.cells import CELLS
 from chargen.runs.find import open_checkpoint
+from chargen.runs.run import Run
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = HERE / "data"
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -35,9 +37,7 @@ def test_a_checkpoint_of_format_1_generates_what_it_always_did(cell: str) -> Non
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_checkpoint_of_format_1_can_be_trained_further(cell: str, tmp_path: Path) -> None:
-    from chargen.training.job import prepare
-
     given = {"steps": 2, "stock": True, "dropout": 0.0, "eval_every": 2}
-    job = prepare("minerals", given, init_from=str(DATA / f"format-1-{cell}"), out=tmp_path)
-    job.train()
-    assert job.run.read("latest").step == 2
+    start = DATA / f"format-1-{cell}"
+    folder = chargen.train("minerals", init_from=start, out=tmp_path / "run", **given)
+    assert Run(folder).read("latest").step == 2

@@ -1,6 +1,6 @@
 """Checkpoints and runs from somebody who means harm: each threat, and many mutations.
 
-    python tests/test_hostile.py --examples 1000000 --seed 7
+    PYTHONPATH=tests python tests/runs/test_hostile.py --examples 1000000 --seed 7
 
 reads as many mutated runs as asked for; every outcome must be a correct load or a
 `ChargenError`.
@@ -30,7 +30,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from click.testing import CliRunner
-from helpers import edit_manifest, replace_weights, tiny_checkpoint, write_run
+from helpers import ROOT, edit_manifest, replace_weights, tiny_checkpoint, write_run
 from rich.console import Console
 
 import chargen
@@ -43,6 +43,7 @@ from chargen.runs.checkpoint import MANIFEST, RESUME, WEIGHTS, read
 from chargen.runs.curves import read_curve
 from chargen.runs.find import open_checkpoint
 from chargen.runs.held_out import find_part
+from chargen.runs.repair import repair
 from chargen.runs.run import Run
 from chargen.system import files
 from chargen.training.events import Note
@@ -462,7 +463,7 @@ def test_links_with_temporary_names_are_removed_and_not_followed(place: Path):
     for name in ("step", "latest", "best"):
         link = place / "run" / f".tmp-{name}-{os.getpid()}"
         link.symlink_to(place / "outside" / ("" if name == "step" else "secret"))
-    run.repair()
+    repair(run)
     assert [p.name for p in (place / "run").glob(".tmp-*")] == []
     for name in ("latest", "best"):
         link = place / "run" / f".tmp-{name}-{os.getpid()}"
@@ -613,7 +614,7 @@ import sys, time
 from pathlib import Path
 import chargen.sampling.engine
 from chargen.errors import ChargenError
-from chargen.library import open_checkpoint
+from chargen.runs.find import open_checkpoint
 from chargen.runs.run import Run
 
 def memory(what):  # in bytes; getrusage would count the process that started this one, too
@@ -651,7 +652,7 @@ def reading_cost(run: Path) -> tuple[int, float, int]:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(chargen.__file__).parent.parent)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     grown, seconds, refused = done.stdout.split()
     return int(grown), float(seconds), int(refused)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from helpers import write_run
+from commands import CHARGEN, SMALL, posix, run, start, typed, wait_for
+from helpers import HERE, ROOT, write_run
 from test_hostile import TEXT, describe
 from test_run import names, publish, steps, temporaries
-from test_train_cli import SMALL, posix, run, start, typed, wait_for
 
 import chargen
 import chargen.system.files
@@ -27,7 +27,13 @@ from chargen.cli import cli
 from chargen.errors import CheckpointError, DamagedError, TrainingError
 from chargen.runs.checkpoint import RESUME, WEIGHTS
 from chargen.runs.find import open_checkpoint
+from chargen.runs.lock import locked
+from chargen.runs.repair import go_back, repair
 from chargen.runs.run import Run
+from chargen.training.prepare import claim
+from chargen.training.read import read
+from chargen.training.request import Request
+from chargen.training.resolve import resolve
 
 slow = pytest.mark.slow
 
@@ -81,7 +87,7 @@ def test_going_back_moves_the_pointers_and_removes_what_is_newer(best, after, da
     made = described(2, 3, 4, best=best)
     if damaged:
         damage(Path("mine/step-00000004"))
-    made.go_back(Path("mine/step-00000003"))
+    go_back(made, Path("mine/step-00000003"))
     assert made.read("latest").step == 3
     assert made.read("best").step == after
     assert steps(made) == ["step-00000002", "step-00000003"]
@@ -91,7 +97,7 @@ def test_going_back_moves_the_pointers_and_removes_what_is_newer(best, after, da
 def test_going_back_replaces_a_damaged_best():
     made = described(2, 3)
     damage(Path("mine/step-00000002"))
-    made.go_back(Path("mine/step-00000003"))
+    go_back(made, Path("mine/step-00000003"))
     assert made.read("best").step == 3
 
 
@@ -100,7 +106,7 @@ def test_going_back_to_a_damaged_step_changes_nothing():
     damage(Path("mine/step-00000003"), RESUME)
     before = {p: p.read_bytes() for p in Path("mine").rglob("*") if p.is_file()}
     with pytest.raises(CheckpointError, match="SHA-256"):
-        made.go_back(Path("mine/step-00000003"))
+        go_back(made, Path("mine/step-00000003"))
     assert {p: p.read_bytes() for p in Path("mine").rglob("*") if p.is_file()} == before
 
 
@@ -145,16 +151,14 @@ def test_a_damaged_latest_is_said_and_the_printed_command_goes_back():
     assert "going on from step 3 of mine" in found.output
     assert made.step_folder("latest").name == "step-00000004"  # a dry run changes nothing
 
-    from chargen.training.job import prepare
-
-    job = prepare("text.txt", resume=True, out=Path("mine/step-00000003"))
-    assert job.run.folder == Path("mine")
-    assert job.checkpoint.step == 3
-    assert "step-00000004 will be removed" in job.notes
-    # Not before nothing can be refused any more: this one does not fit the model.
-    assert steps(made) == [f"step-0000000{i}" for i in (2, 3, 4)]
-    with pytest.raises(TrainingError, match="does not fit"):
-        job.train()
+    with chargen.prepare("text.txt", resume=True, out="mine/step-00000003") as job:
+        assert job.run.folder == Path("mine")
+        assert job.checkpoint.step == 3
+        assert "step-00000004 will be removed" in job.notes
+        # Not before nothing can be refused any more: this one does not fit the model.
+        assert steps(made) == [f"step-0000000{i}" for i in (2, 3, 4)]
+        with pytest.raises(TrainingError, match="does not fit"):
+            job.train()
     assert steps(made) == [f"step-0000000{i}" for i in (2, 3, 4)]
     assert made.step_folder("latest").name == "step-00000004"
 
@@ -204,7 +208,7 @@ def test_a_run_that_patience_ended_says_so_and_how_to_go_on():
     found = invoked("train", "text.txt", "--resume", "--out", "mine")
     assert found.exit_code == 0
     assert "nothing is left to do: --patience 2 has ended the run" in found.output
-    words = shlex.split(found.output.splitlines()[-1])
+    words = shlex.split(found.stderr.splitlines()[-1])
     assert words[-2:] == ["--patience", "4"]
     assert invoked(*words[words.index("train") :]).exit_code == 0
     assert open_checkpoint("mine/latest").step > step
@@ -215,7 +219,8 @@ def test_what_a_training_prints_does_not_steer_the_terminal():
     shutil.copy("text.txt", "te\x1b[2Jxt.txt")
     found = invoked("train", "te\x1b[2Jxt.txt", *SMALL, "--stock", "--steps", "2")
     assert found.exit_code == 0
-    assert "\\x1b[2J" in found.output and "\x1b" not in found.output
+    assert "\\x1b[2J" in found.stderr and "\x1b" not in found.stderr
+    assert found.stdout == "checkpoints/te\x1b[2Jxt\n"  # for a script, byte by byte
 
 
 @pytest.mark.parametrize("lost", [("latest",), ("best", "latest"), ("best",)])
@@ -234,7 +239,7 @@ def test_a_missing_pointer_removes_nothing_and_is_mended_by_the_printed_command(
     assert f"{missing} is missing" in found.output
     assert found.output.rstrip().endswith("--out mine/step-00000003")
     assert steps(made) == before
-    made.go_back(Path("mine/step-00000003"))
+    go_back(made, Path("mine/step-00000003"))
     assert (made.read("best").step, made.read("latest").step) == (
         3 if "best" in lost else 2,
         3,
@@ -249,7 +254,7 @@ def test_only_a_step_of_a_run_can_be_gone_back_to(name):
     else:
         shutil.copytree(made.folder / "step-00000002", made.folder / name)
     with pytest.raises(CheckpointError, match="no step directory of a run"):
-        made.go_back(made.folder / name)
+        go_back(made, made.folder / name)
 
 
 def test_a_step_under_another_name_is_damaged():
@@ -370,25 +375,24 @@ def test_verify_of_what_is_no_run():
 
 def test_one_process_at_a_time_trains_a_run():
     made = described(1)
-    assert made.lock() is None
-    with pytest.raises(CheckpointError, match="another process is training mine"):
-        Run(Path("mine")).lock()
-    refused = run("train", "text.txt", "--resume", "--out", "mine")
-    assert refused.returncode == 1
-    assert "another process is training mine" in refused.stderr
-    replaced = run("train", "text.txt", "--overwrite", "--out", "mine", "--steps", "1")
-    assert replaced.returncode == 1
-    assert "another process is training mine" in replaced.stderr
-    assert run("sample", "mine", "--length", "2").returncode == 0  # reading is free
-    publish(Run(Path("mine")), 2, best=False)
-    (made.folder / "latest").write_text("step-00000001\n")
-    refused = invoked("train", "text.txt", "--resume", "--out", "mine")
-    assert "another process is training mine" in refused.output
-    assert steps(made) == ["step-00000001", "step-00000002"]  # nothing was repaired
-    made.unlock()
-    other = Run(Path("mine"))
-    assert other.lock() is None
-    other.unlock()
+    with locked(made.folder) as note:
+        assert note is None
+        with pytest.raises(CheckpointError, match="another process is training mine"):
+            locked(made.folder).__enter__()
+        refused = run("train", "text.txt", "--resume", "--out", "mine")
+        assert refused.returncode == 1
+        assert "another process is training mine" in refused.stderr
+        replaced = run("train", "text.txt", "--overwrite", "--out", "mine", "--steps", "1")
+        assert replaced.returncode == 1
+        assert "another process is training mine" in replaced.stderr
+        assert run("sample", "mine", "--length", "2").returncode == 0  # reading is free
+        publish(Run(Path("mine")), 2, best=False)
+        (made.folder / "latest").write_text("step-00000001\n")
+        refused = invoked("train", "text.txt", "--resume", "--out", "mine")
+        assert "another process is training mine" in refused.output
+        assert steps(made) == ["step-00000001", "step-00000002"]  # nothing was repaired
+    with locked(made.folder) as note:
+        assert note is None
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
@@ -400,17 +404,16 @@ def test_a_lock_that_cannot_be_had_is_no_file_system_without_locks(number, monke
 
     monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
     with pytest.raises(CheckpointError, match=r"cannot lock mine/\.lock"):
-        described(1).lock()
+        locked(described(1).folder).__enter__()
 
 
 HOLD = """
-import sys, time
+import time
 from pathlib import Path
-from chargen.runs.run import Run
-held = Run(Path("mine"))
-held.lock()
-print("held", flush=True)
-time.sleep(600)
+from chargen.runs.lock import locked
+with locked(Path("mine")):
+    print("held", flush=True)
+    time.sleep(600)
 """
 
 
@@ -420,10 +423,11 @@ def test_the_lock_of_a_killed_process_is_free_again():
     holder = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
     with pytest.raises(CheckpointError, match="another process"):
-        Run(Path("mine")).lock()
+        locked(Path("mine")).__enter__()
     holder.kill()
     holder.communicate()
-    assert Run(Path("mine")).lock() is None
+    with locked(Path("mine")) as note:
+        assert note is None
 
 
 @pytest.mark.parametrize(
@@ -438,19 +442,19 @@ def test_a_file_system_without_locks_is_said(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
-    assert "has no locks" in described(1).lock()
+    with locked(described(1).folder) as note:
+        assert "has no locks" in note
 
 
 def test_a_run_that_went_on_since_it_was_prepared_is_not_trained():
-    from chargen.training.job import prepare
-
     made = described(1)
-    job = prepare("text.txt", resume=True, out=Path("mine"))
+    resolved = resolve(read(Request("text.txt", resume=True, out=Path("mine"))))
     publish(made, 2)
     with pytest.raises(CheckpointError, match="has been trained on since"):
-        job.train()
+        claim(resolved).__enter__()
     assert made.read("latest").step == 2
-    assert made.lock() is None  # and the lock was given back
+    with locked(made.folder) as note:  # and the lock was given back
+        assert note is None
 
 
 # --- a disk that refuses ----------------------------------------------------------------
@@ -468,8 +472,7 @@ publish(Run(Path("mine")), 5, best=True)
 
 def published_with(limit):
     """Publish step 5 where no file may have more bytes than the limit; return stderr."""
-    home = Path(chargen.__file__).parent.parent
-    path = os.pathsep.join([str(home), str(home / "tests")])
+    path = os.pathsep.join(map(str, (ROOT, HERE, Path(__file__).parent)))
     return subprocess.run(
         [sys.executable, "-c", FULL, str(limit)],
         capture_output=True,
@@ -511,7 +514,7 @@ def test_a_disk_that_is_full_at_a_pointer_leaves_the_run_as_it_was(monkeypatch):
         with pytest.raises(CheckpointError, match="No space left"):
             publish(made, 5)
     assert (made.read("best").step, made.read("latest").step) == (2, 3)
-    made.repair()
+    repair(made)
     assert steps(made) == [f"step-0000000{i}" for i in (1, 2, 3)]
     publish(made, 5)
     assert made.read("latest").step == 5
@@ -522,7 +525,7 @@ def test_a_disk_that_is_full_at_a_pointer_leaves_the_run_as_it_was(monkeypatch):
 def test_a_training_on_a_full_disk_ends_with_a_message_and_goes_on_later():
     options = ["text.txt", *SMALL, "--stock", "--eval-every", "5", "--out", "mine"]
     assert run("train", *options, "--steps", "10").returncode == 0
-    command = shlex.join([sys.executable, "-m", "chargen", "train", "text.txt", "--resume"])
+    command = shlex.join([*CHARGEN, "train", "text.txt", "--resume"])
     limited = f"ulimit -f 2; exec {command} --out mine --steps 40"  # KiB or half of that
     done = typed("bash", "-c", limited)
     assert done.returncode == 1

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import tiny_checkpoint, write_run
+from helpers import HERE, ROOT, tiny_checkpoint, write_run
 
-import chargen
 import chargen.runs.checkpoint
 import chargen.runs.run
 import chargen.system.files
 from chargen.errors import CheckpointError, DamagedError
 from chargen.runs.checkpoint import MANIFEST, RESUME, WEIGHTS
 from chargen.runs.find import open_checkpoint
+from chargen.runs.repair import repair
 from chargen.runs.run import Run
 
 
@@ -232,7 +232,7 @@ def test_no_other_step_is_read_instead(tmp_path: Path) -> None:
 def test_repair_leaves_a_sound_run_as_it_is(tmp_path: Path) -> None:
     run = write_run(tmp_path, 1, 2, 3, 4, 5)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    run.repair()
+    repair(run)
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
@@ -240,7 +240,7 @@ def test_repair_moves_latest_up_to_a_newer_best(tmp_path: Path) -> None:
     run = write_run(tmp_path, 1, 2)
     publish(run, 3, best=True)
     (tmp_path / "latest").write_text("step-00000002\n")
-    run.repair()
+    repair(run)
     assert (run.read("best").step, run.read("latest").step) == (3, 3)
     assert steps(run) == [f"step-0000000{i}" for i in (1, 2, 3)]
 
@@ -248,7 +248,7 @@ def test_repair_moves_latest_up_to_a_newer_best(tmp_path: Path) -> None:
 def test_repair_makes_latest_where_only_best_was_written(tmp_path: Path) -> None:
     run = write_run(tmp_path, 1)
     (tmp_path / "latest").unlink()
-    run.repair()
+    repair(run)
     assert run.read("latest").step == 1
 
 
@@ -256,7 +256,7 @@ def test_repair_removes_what_was_never_pointed_to(tmp_path: Path) -> None:
     run = write_run(tmp_path, 1, 2)
     shutil.copytree(tmp_path / "step-00000002", tmp_path / "step-00000002-2")
     shutil.copytree(tmp_path / "step-00000002", tmp_path / "step-00000003")
-    run.repair()
+    repair(run)
     assert steps(run) == ["step-00000001", "step-00000002"]
     assert run.read("latest").step == 2
 
@@ -265,7 +265,7 @@ def test_repair_points_to_a_first_step_that_was_never_pointed_to(tmp_path: Path)
     run = write_run(tmp_path, 1)
     (tmp_path / "best").unlink()
     (tmp_path / "latest").unlink()
-    run.repair()
+    repair(run)
     assert (run.read("best").step, run.read("latest").step) == (1, 1)
 
 
@@ -274,7 +274,7 @@ def test_repair_removes_no_step_that_cannot_be_resumed_from(tmp_path: Path) -> N
     (tmp_path / "best").unlink()
     (tmp_path / "latest").unlink()
     with pytest.raises(DamagedError, match="latest is missing"):
-        run.repair()
+        repair(run)
     assert steps(run) == ["step-00000001"]
 
 
@@ -284,7 +284,7 @@ def test_repair_removes_temporary_leftovers(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "step-00000001", tmp_path / ".tmp-removed-step-1-77")
     (tmp_path / ".tmp-latest-77").write_text("step-0000")
     (tmp_path / ".hidden").write_text("the user's")
-    run.repair()
+    repair(run)
     assert temporaries(tmp_path) == [".hidden"]
     assert run.read().step == 1
 
@@ -295,7 +295,7 @@ def test_where_a_pointed_step_is_gone_no_step_is_touched(tmp_path: Path, lost: s
     shutil.copytree(tmp_path / "step-00000003", tmp_path / "step-00000004")
     shutil.rmtree(run.step_folder(lost))
     before = names(tmp_path)
-    run.repair()
+    repair(run)
     assert names(tmp_path) == before
     with pytest.raises(CheckpointError, match="step-0000000"):
         run.read(lost)
@@ -307,7 +307,7 @@ def test_a_leftover_of_a_process_of_our_number_does_not_hinder(tmp_path: Path) -
     left = tmp_path / f".tmp-step-00000001-{os.getpid()}"
     left.mkdir()
     (left / WEIGHTS).write_bytes(b"half")
-    run.repair()
+    repair(run)
     publish(run, 1)
     assert run.read().step == 1
     assert temporaries(tmp_path) == []
@@ -669,7 +669,7 @@ def crash_everywhere(scenario: str, place: Path) -> int:
         for again in itertools.count(1 if best else 10**9):
             copy = place / f"{at}-{again}"
             shutil.copytree(folder, copy)
-            crashed = crashes(lambda f=copy: Run(f).repair(), again)
+            crashed = crashes(lambda f=copy: repair(Run(f)), again)
             if crashed and state(copy) in seen:
                 shutil.rmtree(copy)
                 continue
@@ -677,7 +677,7 @@ def crash_everywhere(scenario: str, place: Path) -> int:
             mended = readable(copy)
             assert {k: mended[k] for k in after} == after or mended["latest"] == 5, at
             if crashed:
-                Run(copy).repair()
+                repair(Run(copy))
             assert temporaries(copy) == [], (at, again)
             mended = readable(copy)
             assert not after or mended["latest"] == max(after.values()), (at, again)
@@ -698,8 +698,8 @@ def test_a_crash_at_any_instant_leaves_the_run_readable(
 ) -> None:
     # An interpreter of its own, without threads, forks for every crash.
     command = [sys.executable, __file__, scenario, str(tmp_path)]
-    home = str(Path(chargen.__file__).parent.parent)
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": home}
+    path = os.pathsep.join([str(ROOT), str(HERE)])
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": path}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 15

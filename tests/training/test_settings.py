@@ -1,103 +1,90 @@
-"""Settings: defaults, bounds, and the shapes that follow from them."""
+"""Settings: defaults, bounds, and what is made of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+from os import PathLike
+from typing import get_type_hints
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargen.checks import is_number
+from chargen.checks import options_of
 from chargen.model.cells import CELLS
-from chargen.model.shape import MAX_EMBEDDING_SIZE, MAX_LAYERS, MAX_UNITS, ModelConfig
-from chargen.text.batches import WINDOWS
-from chargen.training.plan import MAX_THREADS, PLANNED, STOCK, Plan
-from chargen.training.settings import DEVICES, OPTIMIZERS, Settings
+from chargen.model.shape import MAX_LAYERS, ModelConfig
+from chargen.text.batches import WINDOWS, Shuffled, Streams
+from chargen.training.plan import MAX_THREADS
+from chargen.training.settings import (
+    CHANGEABLE,
+    DEVICES,
+    FIXED,
+    GROUPS,
+    LENGTHS,
+    OPTIMIZERS,
+    GivenSettings,
+    Settings,
+)
 
 NO_WHOLE_NUMBERS = [0, -1, 1.0, "1", True, None, math.nan]
 NO_NUMBERS = ["0.1", True, math.nan, math.inf, -math.inf]
 SHARES_OUT_OF_RANGE = [-0.1, 1, 1.0, 2]
 
 
-def refused(kind, name, value):
+def refused(name, value):
     """The ValueError names the setting and shows the value."""
     with pytest.raises(ValueError) as caught:
-        kind(**{name: value})
+        Settings(**{name: value})
     assert f"`{name}`" in str(caught.value)
     assert repr(value) in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [ModelConfig, Settings])
 @pytest.mark.parametrize("value", ["LSTM", "transformer", "", None, 3])
-def test_an_unknown_cell_is_refused(kind, value):
-    refused(kind, "cell", value)
+def test_an_unknown_cell_is_refused(value):
+    refused("cell", value)
 
 
-def test_the_error_of_a_cell_lists_all_cells():
-    with pytest.raises(ValueError, match="rnn, lstm, gru"):
-        ModelConfig(cell="elman")
-
-
-@pytest.mark.parametrize("kind", [ModelConfig, Settings])
 @pytest.mark.parametrize("value", NO_WHOLE_NUMBERS)
 @pytest.mark.parametrize("name", ["units", "layers", "embedding_size"])
-def test_the_sizes_of_a_model_are_whole_numbers_above_zero(kind, name, value):
-    refused(kind, name, value)
-
-
-@pytest.mark.parametrize(
-    ("name", "most"),
-    [
-        ("units", MAX_UNITS),
-        ("layers", MAX_LAYERS),
-        ("embedding_size", MAX_EMBEDDING_SIZE),
-    ],
-)
-def test_the_sizes_of_a_model_are_bounded(name, most):
-    assert getattr(ModelConfig(**{name: most}), name) == most
-    refused(ModelConfig, name, most + 1)
+def test_the_sizes_of_a_model_are_whole_numbers_above_zero(name, value):
+    refused(name, value)
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, *SHARES_OUT_OF_RANGE, None])
-@pytest.mark.parametrize("kind", [ModelConfig, Settings])
-def test_dropout_is_a_share(kind, value):
-    refused(kind, "dropout", value)
-
-
-def test_no_dropout_may_be_written_as_a_whole_number():
-    assert ModelConfig(dropout=0).dropout == 0
+def test_dropout_is_a_share(value):
+    refused("dropout", value)
 
 
 @pytest.mark.parametrize("value", NO_WHOLE_NUMBERS)
 @pytest.mark.parametrize("name", ["batch_size", "seq_length", "stride"])
 def test_counts_are_whole_numbers_above_zero(name, value):
-    refused(Settings, name, value)
+    refused(name, value)
 
 
 @pytest.mark.parametrize("value", [v for v in NO_WHOLE_NUMBERS if v is not None])
 @pytest.mark.parametrize("name", ["epochs", "steps", "eval_every", "patience"])
 def test_optional_counts_are_whole_numbers_above_zero(name, value):
-    refused(Settings, name, value)
+    refused(name, value)
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, 0, 0.0, -1.0, None])
 @pytest.mark.parametrize("name", ["learning_rate", "save_every"])
 def test_rates_are_above_zero(name, value):
-    refused(Settings, name, value)
+    refused(name, value)
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, 0, 0.0, -1.0])
 def test_seconds_are_above_zero(value):
-    refused(Settings, "seconds", value)
+    refused("seconds", value)
 
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, -0.5, None])
 @pytest.mark.parametrize("name", ["weight_decay", "clip_norm"])
 def test_amounts_are_at_least_zero(name, value):
-    refused(Settings, name, value)
+    refused(name, value)
 
 
 @pytest.mark.parametrize("name", ["weight_decay", "clip_norm", "warmup", "validation"])
@@ -107,14 +94,14 @@ def test_zero_switches_off(name):
 
 @pytest.mark.parametrize("value", [*NO_NUMBERS, *SHARES_OUT_OF_RANGE, None])
 def test_warmup_is_a_share(value):
-    refused(Settings, "warmup", value)
+    refused("warmup", value)
 
 
 @pytest.mark.parametrize(
     "value", [*(v for v in NO_NUMBERS if v != "0.1"), *SHARES_OUT_OF_RANGE]
 )
 def test_a_validation_share_is_below_one(value):
-    refused(Settings, "validation", value)
+    refused("validation", value)
 
 
 @pytest.mark.parametrize("value", [None, 0.25, "held-out.txt"])
@@ -124,12 +111,12 @@ def test_validation_is_a_share_or_a_file_or_unset(value):
 
 @pytest.mark.parametrize("value", ["stream", "", None, 1])
 def test_unknown_windows_are_refused(value):
-    refused(Settings, "windows", value)
+    refused("windows", value)
 
 
 @pytest.mark.parametrize("value", [-1, 2**63, 1.0, True, None, "7"])
 def test_a_seed_is_a_whole_number_below_two_to_the_63(value):
-    refused(Settings, "seed", value)
+    refused("seed", value)
 
 
 @pytest.mark.parametrize("value", [0, 2**63 - 1])
@@ -139,54 +126,42 @@ def test_the_outermost_seeds_are_taken(value):
 
 @pytest.mark.parametrize("value", ["adam", "SOAP", "", None, 1])
 def test_an_unknown_optimizer_is_refused(value):
-    refused(Settings, "optimizer", value)
+    refused("optimizer", value)
 
 
 @pytest.mark.parametrize("value", ["float16", "BFLOAT16", "", None, 16])
-@pytest.mark.parametrize("kind", [Settings, Plan])
-def test_an_unknown_precision_is_refused(kind, value):
-    refused(kind, "precision", value)
+def test_an_unknown_precision_is_refused(value):
+    refused("precision", value)
 
 
-def test_auto_is_a_wish_and_no_plan():
+def test_auto_is_a_wish():
     assert Settings(precision="auto").precision == "auto"
-    refused(Plan, "precision", "auto")
 
 
 @pytest.mark.parametrize("value", ["tpu", "cuda:0", "", None, 0])
 def test_an_unknown_device_is_refused(value):
-    refused(Settings, "device", value)
+    refused("device", value)
 
 
 @pytest.mark.parametrize("value", [v for v in NO_WHOLE_NUMBERS if v is not None])
 def test_threads_are_a_whole_number_above_zero(value):
-    refused(Settings, "threads", value)
+    refused("threads", value)
 
 
-@pytest.mark.parametrize("value", [*NO_WHOLE_NUMBERS, None])
-def test_shards_are_a_whole_number_above_zero(value):
-    refused(Plan, "shards", value)
-
-
-@pytest.mark.parametrize(("kind", "name"), [(Settings, "threads"), (Plan, "shards")])
-def test_threads_and_shards_are_bounded(kind, name):
-    assert getattr(kind(**{name: MAX_THREADS}), name) == MAX_THREADS
-    refused(kind, name, MAX_THREADS + 1)
+def test_threads_are_bounded():
+    assert Settings(threads=MAX_THREADS).threads == MAX_THREADS
+    refused("threads", MAX_THREADS + 1)
 
 
 @pytest.mark.parametrize("value", [0, 1, "yes", None])
-@pytest.mark.parametrize(
-    ("kind", "name"), [(Settings, "stock"), (Plan, "stock"), (Plan, "xla")]
-)
-def test_a_switch_is_true_or_false(kind, name, value):
-    refused(kind, name, value)
+def test_a_switch_is_true_or_false(value):
+    refused("stock", value)
 
 
 def test_stock_layers_compute_in_float32():
     with pytest.raises(ValueError, match=r"`stock`.*float32.*`precision`"):
         Settings(stock=True, precision="bfloat16")
     assert Settings(stock=True, precision="float32").stock
-    assert Plan("float32", xla=False, shards=1, stock=True) == STOCK
 
 
 def test_settings_cannot_be_changed():
@@ -230,7 +205,7 @@ def some_settings(draw):
     count = st.integers(1, 1000)
     share = st.floats(0, 1, exclude_max=True)
     return Settings(
-        cell=draw(st.sampled_from(CELLS)),
+        cell=draw(st.sampled_from(list(CELLS))),
         units=draw(count),
         layers=draw(st.integers(1, MAX_LAYERS)),
         embedding_size=draw(count),
@@ -254,67 +229,43 @@ def some_settings(draw):
     )
 
 
-@pytest.mark.parametrize("plan", [Plan(), STOCK, Plan("bfloat16", xla=False, shards=7)])
-def test_a_plan_comes_back_from_json(plan):
-    values = json.loads(json.dumps(plan.to_dict()))
-    assert tuple(values) == PLANNED
-    assert Plan(**values) == plan
-
-
-def test_the_plans_of_two_shards_differ_and_are_recorded_alike():
-    plan = Plan("bfloat16", shards=3)
-    plans = [plan.of_shard(k) for k in range(3)]
-    assert plans[0] == plan
-    assert len(set(plans)) == 3
-    assert all(one.to_dict() == plan.to_dict() for one in plans)
-
-
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(some_settings())
 def test_settings_come_back_from_json(chosen):
     assert Settings.from_dict(json.loads(json.dumps(chosen.to_dict()))) == chosen
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(some_settings())
-def test_a_model_comes_back_from_json(chosen):
-    values = json.loads(json.dumps(chosen.model.to_dict()))
-    assert list(values) == ["cell", "units", "layers", "embedding_size", "dropout"]
-    assert ModelConfig(**values) == chosen.model
+def test_what_is_said_of_settings_is_said_of_settings_that_there_are():
+    names = {field.name for field in dataclasses.fields(Settings)}
+    assert {*LENGTHS, *FIXED, *CHANGEABLE} <= names
+    assert {described.group for _, _, described in options_of(Settings)} <= {*GROUPS}
 
 
-@pytest.mark.parametrize(
-    ("cell", "columns", "bias"),
-    [("rnn", 4, (4,)), ("lstm", 16, (16,)), ("gru", 12, (2, 12))],
-)
-def test_weight_shapes_are_those_of_keras_in_the_checkpoints_order(cell, columns, bias):
-    config = ModelConfig(cell=cell, units=4, layers=2, embedding_size=3)
-    assert list(config.weight_shapes(10).items()) == [
-        ("embedding", (10, 3)),
-        ("rnn.0.kernel", (3, columns)),
-        ("rnn.0.recurrent_kernel", (4, columns)),
-        ("rnn.0.bias", bias),
-        ("rnn.1.kernel", (4, columns)),
-        ("rnn.1.recurrent_kernel", (4, columns)),
-        ("rnn.1.bias", bias),
-        ("dense.kernel", (4, 10)),
-        ("dense.bias", (10,)),
-    ]
+PATHS = ("validation", "test")
+"""Settings that are a name of a file, for which a path may be given."""
 
 
-@pytest.mark.parametrize(("cell", "count"), [("rnn", 112), ("lstm", 208), ("gru", 188)])
-def test_parameters_counts_every_weight(cell, count):
-    assert ModelConfig(cell, units=4, layers=1, embedding_size=3).parameters(10) == count
+def test_given_settings_are_the_settings_as_keyword_arguments():
+    given, recorded = get_type_hints(GivenSettings), get_type_hints(Settings)
+    assert list(given) == [field.name for field in dataclasses.fields(Settings)]
+    assert GivenSettings.__required_keys__ == frozenset()
+    for name, kind in given.items():
+        taken = recorded[name] | PathLike[str] if name in PATHS else recorded[name]
+        assert kind == taken, name
 
 
-@pytest.mark.parametrize("value", [0, -3, 2.5, 1e300])
-def test_finite_ints_and_floats_are_numbers(value):
-    assert is_number(value)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [True, False, math.nan, math.inf, "1", None, [1], pytest.param(10**400, id="huge")],
-)
-def test_nothing_else_is_a_number(value):
-    assert not is_number(value)
+def test_batches_are_cut_as_the_settings_ask():
+    asked = {"batch_size": 3, "seq_length": 7, "seed": 9}
+    ids = np.arange(300, dtype=np.int32)
+    streams = Settings(windows="streams", stride=4, **asked).batches(ids)
+    assert isinstance(streams, Streams)
+    shuffled = Settings(windows="shuffled", stride=4, **asked).batches(ids)
+    assert isinstance(shuffled, Shuffled)
+    for cut, expected in (
+        (streams, Streams(ids, **asked)),
+        (shuffled, Shuffled(ids, stride=4, **asked)),
+    ):
+        inputs, targets, fresh = cut.batch(5)
+        assert fresh == expected.batch(5)[2]
+        np.testing.assert_array_equal(inputs, expected.batch(5)[0], strict=True)
+        np.testing.assert_array_equal(targets, expected.batch(5)[1], strict=True)

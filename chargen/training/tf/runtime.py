@@ -17,7 +17,7 @@ from chargen._version import __version__
 from chargen.errors import CheckpointError, TrainingError
 from chargen.model.cells import CELLS
 from chargen.model.shape import ModelConfig
-from chargen.system.files import dump_json, read_json, replace_file
+from chargen.system.files import TEMPORARY, dump_json, read_json, replace_file
 from chargen.system.hardware import cores, cpu_model, has_bfloat16
 from chargen.training.plan import STOCK, Plan, chosen_precision
 from chargen.training.settings import Settings
@@ -243,4 +243,6 @@ def _remembered() -> Iterator[dict[str, str | None]]:
     if outcomes != before:
         with contextlib.suppress(OSError):  # no home folder, say: check again next time
             path.parent.mkdir(parents=True, exist_ok=True)
+            for stale in path.parent.glob(f"{TEMPORARY}*"):  # of a process that was killed
+                stale.unlink(missing_ok=True)
             replace_file(path, dump_json({**kept, key: outcomes}))

@@ -21,14 +21,8 @@ from chargen.runs.tensors import Arrays
 from chargen.system.clock import Clock
 from chargen.text.batches import Batches
 from chargen.text.corpus import Corpus
-from chargen.text.scored import ScoredStreams, scored_streams
-from chargen.training.cadence import (
-    EVALUATION_WINDOW,
-    MOST_ROLLBACKS,
-    Cadence,
-    Counters,
-    least_validation_length,
-)
+from chargen.text.scored import scored_streams
+from chargen.training.cadence import MOST_ROLLBACKS, Cadence, Counters
 from chargen.training.events import (
     CheckpointDue,
     Event,
@@ -39,9 +33,9 @@ from chargen.training.events import (
     Stepped,
 )
 from chargen.training.plan import Plan
-from chargen.training.schedule import useful_steps
 from chargen.training.settings import Settings
 from chargen.training.tf.learner import Learner
+from chargen.training.tf.validation import Validation
 
 SMOOTHING = 0.98  # of the training loss that is shown and logged
 
@@ -94,17 +88,18 @@ class Trainer:
         self._starting = True  # the first update is compiled: no other takes so long
         self._published: int | None = None  # the step of the last checkpoint
         self._saved_seconds = 0.0
-        self._validation: ScoredStreams | None = None
+        self._learner = Learner(
+            settings, len(corpus.vocabulary), batch_size=batches.batch_size, plan=plan
+        )
+        self._validation = None
         if corpus.validation.size:
-            self._validation = scored_streams(corpus.validation, corpus.context)
+            streams = scored_streams(corpus.validation, corpus.context)
+            self._validation = Validation(streams, self._learner, clock, self._check_stop)
         self._cadence = Cadence(
             settings,
             batches.steps_per_epoch,
             batches.batch_size * batches.seq_length,
-            _windows(self._validation),
-        )
-        self._learner = Learner(
-            settings, len(corpus.vocabulary), batch_size=batches.batch_size, plan=plan
+            self._validation.windows if self._validation else 0,
         )
         self._initial = initial is not None and checkpoint is None
         if checkpoint is not None:
@@ -158,7 +153,8 @@ class Trainer:
                     elif self._counters.evaluated_step != self._counters.step:
                         self._evaluate()
                     else:
-                        self._say_why()
+                        if (note := self._cadence.gave_up(self._counters)) is not None:
+                            self._emit(Note(note))
                         return
                 except _NotFinite:
                     self._roll_back()
@@ -173,12 +169,6 @@ class Trainer:
 
     def _over(self) -> bool:
         return self._cadence.over(self._counters, self._clock)
-
-    def _say_why(self) -> None:
-        """Say what ended the run, where that is not its length."""
-        if self._cadence.impatient(self._counters):
-            count = self._settings.patience
-            self._emit(Note(f"stopped by `patience`: {count} evaluations were no better"))
 
     def _advance(self) -> None:
         """Update, unless an interruption put off an evaluation; then do what is due."""
@@ -208,58 +198,19 @@ class Trainer:
         counters.step += 1
         if counters.step == counters.schedule_step + 1:
             counters.origin = counters.evaluated_seconds = self._clock.spent
-        if self._settings.steps is None and counters.step == useful_steps(
-            self._batches.steps_per_epoch
-        ):
-            self._emit(
-                Note(
-                    f"{self.progress.epoch:.0f} passes over the text are done; a text of "
-                    "this size rarely gains from more"
-                )
-            )
+        if (note := self._cadence.enough(counters)) is not None:
+            self._emit(Note(note))
         self._emit(Stepped(self.progress))
 
-    def _validation_loss(self, streams: ScoredStreams, *, lap: str = "evaluation") -> float:
-        return self._learner.score(streams, self._check_stop, lambda: self._clock.lap(lap))
-
     def _fit_validation(self) -> None:
-        """Under a time budget, validate on no more than a twentieth of the time can score.
-
-        The part stays the same when the run is resumed: losses are comparable.
-        """
-        streams, counters = self._validation, self._counters
-        if streams is None:
+        """Settle how much is validated on, which may be less than there is."""
+        if self._validation is None:
             return
-        length, window_seconds = streams.inputs.shape[1], None
-        timed = self._settings.seconds is not None
-        first = streams.beginning(EVALUATION_WINDOW)
-        if timed:
-            self._validation_loss(first, lap="start")  # compiles the function
-        if not counters.validation_length:
-            if timed:
-                counters.validation_length = length
-                self._validation_loss(first)
-                window_seconds = self._clock.typical("evaluation") or 0.0
-            counters.validation_length = self._cadence.validation_length(
-                length, window_seconds
-            )
-        if not least_validation_length(length) <= counters.validation_length <= length:
-            raise TrainingError(
-                "the checkpoint's resume part is damaged: it validates on nothing"
-            )
-        if counters.validation_length < length:
-            self._validation = streams.beginning(counters.validation_length)
-            self._cadence = replace(
-                self._cadence, evaluation_windows=_windows(self._validation)
-            )
-            self._emit(
-                Note(
-                    f"validating on {self._validation.characters:,} of "
-                    f"{streams.characters:,} characters (the beginnings of "
-                    f"{len(streams.inputs)} parts): all of them would take more than a "
-                    "twentieth of the time"
-                )
-            )
+        note = self._validation.fit(self._counters, self._cadence)
+        if note is not None:
+            windows = self._validation.windows
+            self._cadence = replace(self._cadence, evaluation_windows=windows)
+            self._emit(Note(note))
 
     def _evaluate(self) -> None:
         """Measure the validation loss and publish a checkpoint."""
@@ -267,7 +218,7 @@ class Trainer:
         validation = None
         best = True
         if self._validation is not None:
-            validation = self._validation_loss(self._validation)
+            validation = self._validation.loss()
             if not math.isfinite(validation):
                 raise _NotFinite
             best = validation < counters.best
@@ -346,10 +297,3 @@ class Trainer:
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
-
-
-def _windows(streams: ScoredStreams | None) -> int:
-    """Return how many calls it takes to score streams."""
-    if streams is None:
-        return 0
-    return math.ceil(streams.inputs.shape[1] / EVALUATION_WINDOW)

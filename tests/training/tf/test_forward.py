@@ -41,7 +41,7 @@ class Case:
         from chargen.training.tf.keras_model import build_model
 
         self.config = ModelConfig(cell, units, layers, embedding_size, dropout)
-        self.model = build_model(self.config, characters, seed=1, stock=True)
+        self.model = build_model(self.config, characters, seed=1)
         random = np.random.default_rng(2)
         for variable in self.model.trainable_variables:
             variable.assign(variable + random.normal(0, 0.3, variable.shape))
@@ -164,15 +164,15 @@ def test_no_two_shards_run_one_program(precision, programs):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_no_two_kernel_gradients_run_one_program(precision, monkeypatch):
-    from chargen.training.tf import matmul as products
+    from chargen.training.tf import matmul
 
-    made, original = [], products.separate
+    made, original = [], matmul.separate
 
     def spy(function, plan):
         made.append(function.__name__)
         return original(function, plan)
 
-    monkeypatch.setattr(products, "separate", spy)
+    monkeypatch.setattr(matmul, "separate", spy)
     Case("lstm", 2).fast(Plan(precision, xla=False, shards=2))
     name = "_kernel_gradient" if precision == "float32" else "_rounded_product"
     # In each shard: two recurrent kernels, the second layer's and the output's.
@@ -363,9 +363,9 @@ def masks_of(monkeypatch, key, *, batch=BATCH, shards=1):
     """The masks of a call, by shard and layer."""
     import tensorflow as tf
 
-    from chargen.training.tf import forward as stack
+    from chargen.training.tf import forward
 
-    found, original = [], stack._dropped
+    found, original = [], forward._dropped
 
     def spy(x, rate, key, plan):
         found.append(original(tf.ones_like(x), rate, key, plan).numpy())
@@ -373,8 +373,8 @@ def masks_of(monkeypatch, key, *, batch=BATCH, shards=1):
 
     case = Case("gru", 2)
     with monkeypatch.context() as patch:
-        patch.setattr(stack, "_dropped", spy)
-        stack.loss_and_gradients(
+        patch.setattr(forward, "_dropped", spy)
+        forward.loss_and_gradients(
             case.weights,
             tf.constant(case.inputs[:batch]),
             tf.constant(case.targets[:batch]),

@@ -63,9 +63,15 @@ def outcomes(monkeypatch, wrong):
 @pytest.fixture(autouse=True)
 def cpu(monkeypatch):
     """A CPU that multiplies bfloat16 numbers, whatever this one does."""
+    multiplies_bfloat16(monkeypatch, True)
+
+
+def multiplies_bfloat16(monkeypatch, has):
+    from chargen.training import plan
     from chargen.training.tf import runtime
 
-    monkeypatch.setattr(runtime, "has_bfloat16", lambda: True)
+    for module in (plan, runtime):
+        monkeypatch.setattr(module, "has_bfloat16", lambda: has)
 
 
 def choose(threads=2, gpu=False, **settings):
@@ -99,7 +105,6 @@ def test_another_cell_precision_or_sharding_is_another_check(checks, checked):
 def test_another_machine_or_version_is_checked_anew_and_the_old_one_kept(
     what, checks, checked, monkeypatch
 ):
-    import chargen
     from chargen.training.tf import runtime
 
     choose()
@@ -108,7 +113,7 @@ def test_another_machine_or_version_is_checked_anew_and_the_old_one_kept(
         if what == "cpu":
             patch.setattr(runtime, "cpu_model", lambda: "Another 9000")
         elif what == "version":
-            patch.setattr(chargen, "__version__", "99.0")
+            patch.setattr(runtime, "__version__", "99.0")
         else:
             patch.setattr(runtime.importlib.metadata, "version", lambda _: "99.0")
         choose()
@@ -252,7 +257,7 @@ def test_a_gpu_has_stock_layers_and_float32(checks, checked):
     plan, notes = choose(gpu=True, precision="bfloat16")
     assert plan == STOCK
     (note,) = notes
-    assert "--precision bfloat16" in note and "float32" in note
+    assert "`precision='bfloat16'`" in note and "float32" in note
     assert checked == []
 
 
@@ -276,18 +281,14 @@ def test_a_shard_has_four_streams_at_least(threads, batch_size, shards, checks, 
 
 @pytest.mark.parametrize(("has", "precision"), [(True, "bfloat16"), (False, "float32")])
 def test_auto_is_what_the_cpu_multiplies(has, precision, checks, checked, monkeypatch):
-    from chargen.training.tf import runtime
-
-    monkeypatch.setattr(runtime, "has_bfloat16", lambda: has)
+    multiplies_bfloat16(monkeypatch, has)
     assert choose() == (Plan(precision, shards=2), [])
 
 
 def test_bfloat16_that_the_cpu_does_not_multiply_is_obeyed_with_a_note(
     checks, checked, monkeypatch
 ):
-    from chargen.training.tf import runtime
-
-    monkeypatch.setattr(runtime, "has_bfloat16", lambda: False)
+    multiplies_bfloat16(monkeypatch, False)
     plan, notes = choose(precision="bfloat16")
     assert plan == FAST
     (note,) = notes
@@ -413,7 +414,7 @@ def without_gpu(monkeypatch):
 
 def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
     without_gpu(monkeypatch)
-    with pytest.raises(TrainingError, match=r"--device gpu.*no GPU here.*--device"):
+    with pytest.raises(TrainingError, match=r"`device='gpu'`.*no GPU here.*`device`"):
         prepare(device="gpu")
 
 
@@ -459,7 +460,7 @@ import sys
 import tensorflow as tf
 if "used" in sys.argv:
     tf.zeros(()) + 1
-from chargen.config import Settings
+from chargen.training.settings import Settings
 from chargen.training.tf.runtime import prepare_tensorflow
 first = prepare_tensorflow(Settings(threads=3))
 pools = tf.config.threading

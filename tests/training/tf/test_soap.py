@@ -165,8 +165,9 @@ def test_what_it_remembers_is_all_that_it_needs():
 
 
 def test_it_learns_from_correlated_inputs_faster_than_adamw():
-    import keras
     import tensorflow as tf
+
+    from chargen.training.tf.own_keras import keras
 
     # A linear map to be found, from inputs of which a few directions say nearly all.
     inputs = random(3, shape=(64, 8)) @ (random(4, shape=(8, 8)) * scales(1, 0.03, 8))

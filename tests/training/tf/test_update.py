@@ -27,7 +27,7 @@ class Trained:
         defaults = {"clip_norm": 0.0, "weight_decay": 0.1, "dropout": 0.0, "units": 6}
         settings = {**defaults, "embedding_size": 4, **settings}
         self.settings = Settings(cell=cell, layers=layers, **settings)
-        self.model = build_model(self.settings.model, CHARACTERS, seed=1, stock=plan.stock)
+        self.model = build_model(self.settings.model, CHARACTERS, seed=1)
         random = np.random.default_rng(2)
         for variable in self.model.trainable_variables:
             variable.assign(variable + random.normal(0, 0.5, variable.shape))
@@ -58,8 +58,9 @@ class Trained:
 
     def train_as_keras(self, steps, *, rate=RATE):
         """Do what `train` does with Keras alone."""
-        import keras
         import tensorflow as tf
+
+        from chargen.training.tf.own_keras import keras
 
         settings, variables = self.settings, self.model.trainable_variables
         optimizer = keras.optimizers.AdamW(
@@ -227,8 +228,9 @@ def test_soap_trains_the_recurrent_kernels_and_adamw_the_rest():
 
 
 def test_stock_dropout_has_a_key_of_its_own_for_every_layer_step_and_seed():
-    import keras
     import tensorflow as tf
+
+    from chargen.training.tf.own_keras import keras
 
     trained = Trained("rnn", layers=3, plan=STOCK, dropout=0.5)
     layers = [x for x in trained.model.layers if isinstance(x, keras.layers.Dropout)]

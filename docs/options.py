@@ -1,0 +1,51 @@
+"""Writes docs/options.md from what the code says of its options: python docs/options.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from chargen.cli import COMMANDS
+from chargen.cli.options import sections
+from chargen.training.settings import GROUPS
+
+PAGE = Path(__file__).with_suffix(".md")
+
+
+def table(options: list[click.Option], command: click.Command) -> Iterator[str]:
+    """Yield a table of options, with the help that the command line gives."""
+    context = click.Context(command, info_name=command.name, terminal_width=1000)
+    yield "| option | |"
+    yield "|---|---|"
+    for option in options:
+        found = option.get_help_record(context)
+        if found is not None:
+            name, text = (part.replace("|", "\\|") for part in found)
+            yield f"| `{name}` | {' '.join(text.split())} |"
+
+
+def page() -> str:
+    """Return the page."""
+    lines = [
+        "# All options",
+        "",
+        "Made by `python docs/options.py` from the code, so that it says what `--help` says.",
+        "The settings among them have the same names in Python, with `_` for `-`; `--for` is",
+        "`seconds`. In the environment they are `CHARGEN_TRAIN_UNITS` and the like.",
+    ]
+    for name, load in COMMANDS.items():
+        command = load()
+        found = list(sections(command.params, GROUPS))
+        if not found:
+            continue
+        lines += ["", f"## chargen {name}"]
+        for heading, options in found:
+            lines += ["", *([f"### {heading}", ""] if len(found) > 1 else [])]
+            lines += table(options, command)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
