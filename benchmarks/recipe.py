@@ -12,7 +12,7 @@ take. So what else runs on the machine meanwhile changes the waiting and not the
 every row of the table is a command that repeats it on any machine.
 
 `one` is such a command. Beside the options of `chargen train` it can set what is a constant
-in chargen (`--set schedule.FINAL_RATE=0`), and switch on what was tried and is no part of
+in chargen (`--set schedule.FINAL_RATE=0`), and switch on what was tried and is not part of
 chargen (`--variant plain=1`: dropout masks that differ from one time step to the next;
 `--variant dropconnect=0.3`: dropout of recurrent weights). `--set average.POWER=1e9` takes
 the last weights instead of their average.

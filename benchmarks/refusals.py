@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-for folder in ("tests", "tests/runs"):
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / folder))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests/runs"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from helpers import write_run
 from test_hostile import RUNS, THREATS, describe, outside, reading_cost

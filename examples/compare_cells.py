@@ -114,7 +114,7 @@ def chosen(arguments: argparse.Namespace, cell: str, windows: str) -> dict[str, 
 
 def result(job: Job) -> Result:
     """Train a job and read off what it came to."""
-    # Importing TensorFlow is no part of the seconds.
+    # Importing TensorFlow is not part of the seconds.
     with tensorflow_silenced(False):
         runtime = start_tensorflow(job.settings)
     job.train(runtime=runtime)

@@ -60,5 +60,5 @@ def _run(name: str) -> Run:
     """Return the run that a name means, not one of its steps."""
     folder = find_checkpoint(name)
     if not Run(folder).exists():
-        raise CheckpointError(f"{printable(str(folder))} is no run: it has no run.json")
+        raise CheckpointError(f"{printable(str(folder))} is not a run: it has no run.json")
     return Run(folder)

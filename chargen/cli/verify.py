@@ -103,7 +103,7 @@ def _verify(folder: Path, *, silent: bool) -> _Report:
     if not (steps or run.exists()):
         shown = printable(str(folder))
         below = f"; it holds runs: {shown}/*/" if runs_in([folder]) else ""
-        raise CheckpointError(f"{shown} is no run{below}")
+        raise CheckpointError(f"{shown} is not a run{below}")
     report.say(f"{folder}:")
     report.check(RUN_FILE, partial(_describe, run))
     report.check(LOG_FILE, partial(_read_log, run))

@@ -262,7 +262,7 @@ def _parse_training(value: object) -> dict[str, Any]:
     settings: dict[str, Any] = dict(value)  # type: ignore[call-overload]
     for name, item in settings.items():
         flat = isinstance(item, str | bool) or is_number(item)
-        _demand(flat, f"training.{name} is no number, string or boolean")
+        _demand(flat, f"training.{name} is not a number, string or boolean")
     return settings
 
 
@@ -302,19 +302,19 @@ def _object(value: object, what: str, keys: tuple[str, ...]) -> dict[str, Any]:
 
 def _count(value: object, what: str) -> int:
     if not is_count(value):
-        raise ValueError(f"{what} is no whole number, at least 0")
+        raise ValueError(f"{what} is not a whole number of at least 0")
     return value
 
 
 def _amount(value: Any, what: str) -> float:
     if not is_number(value) or value < 0:
-        raise ValueError(f"{what} is no number, at least 0")
+        raise ValueError(f"{what} is not a number of at least 0")
     return float(value)
 
 
 def _hash(value: object) -> None:
     hexadecimal = isinstance(value, str) and set(value) <= set("0123456789abcdef")
-    _demand(hexadecimal and len(str(value)) == 64, "a sha256 is no hash")
+    _demand(hexadecimal and len(str(value)) == 64, "a sha256 is not a hash")
 
 
 def _read_weights(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:

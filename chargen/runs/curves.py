@@ -95,7 +95,7 @@ def draw(curves: Sequence[Curve], path: Path, by: str) -> bool:
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
         for i, curve in enumerate(curves):
-            name = one_line(curve.name).replace("$", r"\$")  # it is no formula
+            name = one_line(curve.name).replace("$", r"\$")  # it is not a formula
             if curve.train:
                 (line,) = axes.plot(*zip(*curve.train, strict=True), color=f"C{i}")
                 line.set(linewidth=0.8, alpha=0.6, label=f"training: {name}")

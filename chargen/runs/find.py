@@ -133,7 +133,7 @@ def open_checkpoint(name: str) -> Checkpoint:
 
 
 def _runs_below(folder: Path) -> str:
-    """Name the runs in a folder that is none itself."""
+    """Name the runs in a folder that is not one itself."""
     names = [run.folder.name for run in runs_in([folder])]
     return f". These are runs: {', '.join(names[:5])}" if names else ""
 
@@ -152,7 +152,7 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
         meant = out.parent if out.name in POINTERS else RUNS / out
         if Run(meant).exists() and (out.name in POINTERS or not exists(out)):
             raise SettingsError(
-                f"{out} is no run to go on with: did you mean `out={str(meant)!r}`?"
+                f"{out} is not a run to go on with: did you mean `out={str(meant)!r}`?"
             )
         return None
     found = []

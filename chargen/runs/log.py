@@ -44,7 +44,7 @@ class Log:
         """Add a line.
 
         Raises:
-            CheckpointError: the disk refuses, or the file is no regular one.
+            CheckpointError: the disk refuses, or the file is not a regular one.
         """
         with writing(self._path):
             if os.path.lexists(self._path):

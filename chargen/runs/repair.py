@@ -21,7 +21,7 @@ def go_back(run: Run, step: Path) -> None:
     order = run.steps()
     own = run.folder / step.name
     if own not in order:
-        raise CheckpointError(f"{step} is no step directory of a run")
+        raise CheckpointError(f"{step} is not a step directory of a run")
     read_step(own, resume=True)
     older = [path.name for path in order[: order.index(own) + 1]]
     try:

@@ -68,7 +68,7 @@ def read_tensors(
 
     Raises:
         CheckpointError: the file is missing, unreadable, or no regular file.
-        ValueError: it is damaged, is no such file, or has values that are not finite.
+        ValueError: it is damaged, is not such a file, or has values that are not finite.
     """
     with opened(path) as (file, found):
         if found != size:
@@ -115,7 +115,7 @@ def _read_header(file: BinaryIO, size: int, digest: Any) -> dict[str, Entry]:
 def _entry(name: str, value: object) -> Entry:
     shown = f"{name[:80]!a}"
     if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"{shown} is no array")
+        raise ValueError(f"{shown} is not an array")
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise ValueError(f"{shown} is of the type {str(dtype)[:20]!a}")

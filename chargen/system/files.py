@@ -47,7 +47,7 @@ def parse_json(data: bytes) -> Any:
         raise ValueError(f"it has more than {MAX_STRUCTURE:,} lists, objects and keys")
     try:
         found = _STRICT.decode(data.decode("utf-8"))
-        if _SURROGATE.search(data):  # half of one is no character; UTF-8 will not have it
+        if _SURROGATE.search(data):  # half of one is not a character; UTF-8 will not have it
             json.dumps(found, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
@@ -64,7 +64,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _finite(digits: str) -> float:
@@ -86,7 +86,7 @@ def read_json(path: Path, limit: int = MAX_JSON) -> Any:
         return parse_json(data)
     except ValueError as error:
         reason = str(error)[:MAX_MESSAGE]
-        raise CheckpointError(f"{path} is no sound JSON: {reason}") from error
+        raise CheckpointError(f"{path} is not sound JSON: {reason}") from error
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -130,7 +130,7 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def require_regular(path: Path) -> None:
-    """Refuse what is there and is no regular file of its own.
+    """Refuse what is there and is not a regular file of its own.
 
     Raises:
         CheckpointError: it is a link, a folder, a device or the like.

@@ -78,7 +78,7 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
     for magic, kind in DOCUMENTS.items():
         if data.startswith(magic):
             raise TextError(
-                f"{path.name} is {kind} and no plain text: open it in its "
+                f"{path.name} is {kind} and not plain text: open it in its "
                 "program, and save it as plain text in UTF-8 (.txt)"
             )
     codec = _codec(encoding) if encoding is not None else _marked(data) or "utf-8"
@@ -94,10 +94,10 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
             "If it is a text, it may be UTF-16: try `encoding='utf-16-le'`"
         )
     if re.search("[\ud800-\udfff]", characters):
-        raise TextError(f"{path.name} holds surrogates, which are no characters")
+        raise TextError(f"{path.name} holds surrogates, which are not characters")
     return Text(
         characters=normalise_newlines(characters.removeprefix("\ufeff")),
-        name=printable(path.name),  # bytes that are no UTF-8 cannot be written down
+        name=printable(path.name),  # bytes that are not UTF-8 cannot be written down
         encoding=codec,
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),

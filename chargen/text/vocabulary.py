@@ -41,7 +41,7 @@ class Vocabulary:
         characters: distinct single characters, in id order.
 
     Raises:
-        ValueError: an item is no single Unicode scalar value, or occurs twice.
+        ValueError: an item is not a single Unicode scalar value, or occurs twice.
     """
 
     def __init__(self, characters: Iterable[str]) -> None:
@@ -50,7 +50,7 @@ class Vocabulary:
             if not isinstance(c, str) or len(c) != 1:
                 raise ValueError(f"a vocabulary holds single characters; got {c!a}")
             if "\ud800" <= c <= "\udfff":
-                raise ValueError(f"a surrogate is no character: {c!a}")
+                raise ValueError(f"a surrogate is not a character: {c!a}")
         codes = np.array([ord(c) for c in self.characters], np.uint32)
         self._order = np.argsort(codes, kind="stable").astype(np.int32)
         self._sorted = codes[self._order]

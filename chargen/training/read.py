@@ -142,7 +142,7 @@ def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that a run's description has.
 
     Raises:
-        SettingsError: they are none.
+        SettingsError: they are not settings.
     """
     settings = dict(description.get("settings", {}))
     _settings(settings, f"the run's {RUN_FILE} is damaged: ")

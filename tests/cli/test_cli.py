@@ -232,6 +232,18 @@ def test_user_errors_exit_1_with_a_message(arguments, message):
     assert sorted(path.name for path in Path("checkpoints").iterdir()) == ["tiny"]
 
 
+@pytest.mark.parametrize("command", ["sample", "eval", "info"])
+def test_a_text_in_place_of_a_checkpoint_gets_the_command_that_learns_from_it(command):
+    name = "my novel.txt"
+    Path(name).write_text("It was", encoding="utf-8")
+    done = CliRunner().invoke(cli, [command, name])
+    assert done.exit_code == 1
+    assert f"{name} is a file, and a checkpoint is a folder" in done.stderr
+    assert shlex.split(done.stderr.splitlines()[-1])[-2:] == ["train", name]
+    Path("empty").touch()
+    assert " train " not in CliRunner().invoke(cli, [command, "empty"]).stderr
+
+
 def test_info_says_what_the_checkpoint_says():
     done = CliRunner().invoke(cli, ["info", "tiny"])
     assert done.exit_code == 0

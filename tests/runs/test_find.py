@@ -150,7 +150,11 @@ def test_known_runs_come_from_the_best_place(places: dict[str, Path]) -> None:
 
 def test_a_text_in_place_of_a_checkpoint(places: dict[str, Path]) -> None:
     (places["work"] / "novel.txt").write_text("It was")
-    with pytest.raises(CheckpointError, match=r"use: chargen train novel\.txt"):
+    with pytest.raises(CheckpointError, match=r"novel\.txt is a file, and .* a folder$"):
+        open_checkpoint("novel.txt")
+    learned = {"corpus": [{"name": "novel.txt"}]}
+    write_run(places["checkpoints"] / "mine", 1).write_description(learned)
+    with pytest.raises(CheckpointError, match="that learned from it is checkpoints/mine$"):
         open_checkpoint("novel.txt")
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from helpers import tiny_checkpoint, write_run
+from jobs import asked
 
 from chargen.cli import cli
-from chargen.cli.advice import train_command
-from chargen.errors import CheckpointError, SettingsError
 from chargen.model.cells import CELLS
 from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.run import Run
 from chargen.sampling.engine import Engine
 from chargen.text.corpus import Corpus, split, vocabulary_of
 from chargen.text.reading import Text
 from chargen.training.finetune import grow
-from chargen.training.job import prepare
 
 OLD = "\nabcdez"
 NEW = "abba, cab! bad cab; a bad 中 bed.\n" * 40  # no e is rare, no z, and six new ones
@@ -137,63 +135,23 @@ def test_a_character_of_the_validation_part_only_is_likely_enough_to_be_found() 
 # --- the command ------------------------------------------------------------------------
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def test_fine_tuning_starts_from_the_model_and_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("new.txt").write_text(NEW * 3, encoding="utf-8")
     write_run(Path("old"), 1, units=7, layers=2, characters=OLD)
-    return tmp_path
-
-
-def test_the_model_is_that_of_the_checkpoint(folder: Path) -> None:
-    job = prepare("new.txt", {"steps": 3}, init_from="old")
-    settings = job.settings
-    assert (settings.cell, settings.units, settings.layers) == ("lstm", 7, 2)
-    assert settings.embedding_size == 3
-    assert "".join(job.corpus.vocabulary.characters) == "\n !,.;abcdez中"
-    assert any("starting from old" in note for note in job.notes)
-    dropped = prepare("new.txt", {"steps": 3}, init_from="old", drop_unused=True)
-    assert "z" not in dropped.corpus.vocabulary
-    words = shlex.split(train_command(dropped))
-    assert words[words.index("--init-from") + 1] == "old"
-    assert "--drop-unused" in words
-    assert "--units" not in words
-
-
-def test_options_that_contradict_the_model_are_refused(folder: Path) -> None:
-    same = {"steps": 3, "units": 7, "dropout": 0.4}
-    assert prepare("new.txt", same, init_from="old").settings.dropout == 0.4
-    for name, value in (
-        ("units", 8),
-        ("layers", 1),
-        ("cell", "gru"),
-        ("embedding_size", 64),
-    ):
-        with pytest.raises(
-            SettingsError, match=f"--{name.replace('_', '-')} {value} contra"
-        ):
-            prepare("new.txt", {"steps": 3, name: value}, init_from="old")
-    with pytest.raises(SettingsError, match="--init-from"):
-        prepare("new.txt", {"steps": 3}, init_from="old", resume=True)
-    with pytest.raises(SettingsError, match="--drop-unused"):
-        prepare("new.txt", {"steps": 3}, drop_unused=True)
-
-
-def test_fine_tuning_starts_from_the_model_and_can_be_resumed(folder: Path) -> None:
     arguments = ["--stock", "--eval-every", "5", "--quiet", "--out", "tuned", "--keep", "9"]
     command = ["train", "new.txt", "--init-from", "old", "--steps", "20", *arguments]
     done = CliRunner().invoke(cli, command)
     assert done.exit_code == 0, done.output
-    from chargen.runs.run import Run
-
-    steps = [read.name for read in Run(Path("tuned")).steps()]
+    tuned = Run(Path("tuned"))
+    steps = [step.name for step in tuned.steps()]
     assert steps == [f"step-000000{i:02}" for i in (0, 5, 10, 15, 20)]
-    before, corpus = tiny_checkpoint(units=7, layers=2, characters=OLD, seed=1), None
-    job = prepare("new.txt", {"steps": 20}, init_from="old")
-    corpus = job.corpus
-    first = Run(Path("tuned"))
-    (first.folder / "latest").write_text("step-00000000")
-    start = first.read("latest")
+    before = tiny_checkpoint(units=7, layers=2, characters=OLD, seed=1)
+    corpus = asked("new.txt", {"steps": 20}, init_from="old").corpus
+    (tuned.folder / "latest").write_text("step-00000000")
+    start = tuned.read("latest")
     assert start.training["init_from"] == "old"
     for name, array in grow(before, corpus, seed=0).items():
         np.testing.assert_array_equal(start.weights[name], array, err_msg=name)
@@ -201,28 +159,7 @@ def test_fine_tuning_starts_from_the_model_and_can_be_resumed(folder: Path) -> N
     again = ["train", "new.txt", "--resume", "--quiet", "--out", "tuned/step-00000000"]
     done = CliRunner().invoke(cli, again)
     assert done.exit_code == 0, done.output
-    last = first.read("latest")
+    last = tuned.read("latest")
     assert last.step == 20
     assert last.training["init_from"] == "old"
     assert last.validation_loss < start.validation_loss
-
-
-def test_a_run_that_lost_what_it_was_to_start_from_does_not_start_from_nothing(
-    folder: Path,
-) -> None:
-    """It was killed between its description and its first checkpoint, step 0."""
-    job = prepare("new.txt", {"steps": 3}, init_from="old", out=Path("tuned"))
-    job._describe()
-    with pytest.raises(SettingsError, match="--init-from and --overwrite"):
-        prepare("new.txt", resume=True, out=Path("tuned"))
-    again = prepare(
-        "new.txt", {"steps": 3}, init_from="old", out=Path("tuned"), overwrite=True
-    )
-    assert again.initial is not None
-
-
-def test_weights_that_are_too_large_to_carry_over_are_refused(folder: Path) -> None:
-    write_run(Path("huge"), 1, units=7, layers=2, characters=OLD, scale=5e37)
-    with pytest.raises(CheckpointError, match="too large to train on from"):
-        prepare("new.txt", {"steps": 3}, init_from="huge")
-    assert not Path("checkpoints").exists()

@@ -69,7 +69,7 @@ def test_passes_are_those_of_the_chosen_size():
 
 
 def test_the_measured_speed_follows_threads_precision_and_stock(monkeypatch):
-    monkeypatch.setattr("chargen.training.recipe.has_bfloat16", lambda: True)
+    monkeypatch.setattr("chargen.training.plan.has_bfloat16", lambda: True)
     one = measured_speed(Settings(threads=1))
     assert one > 0
     # Ratios of about 4, 1.3 and 2, which noise does not turn around.

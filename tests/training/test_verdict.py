@@ -11,7 +11,7 @@ import pytest
 
 from chargen.text.corpus import split
 from chargen.text.reading import Text
-from chargen.training import verdict as report
+from chargen.training import verdict as module
 from chargen.training.verdict import describe_loss, verdict, xz_nats
 
 
@@ -62,7 +62,7 @@ def test_a_run_that_gained_little_at_its_end_is_levelling_off():
 def test_a_run_that_forgets_what_it_was_not_shown_is_over_fitting():
     judged = verdict(log((2.0, 2.1), (1.8, 1.9), (1.5, 1.95), (1.2, 2.0))).text
     assert judged.startswith("over-fitting since step 2,000 (21 s)")
-    assert "--dropout" in judged
+    assert "`dropout`" in judged
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_xz_learns_from_the_training_part():
 
 
 def test_xz_is_shown_the_last_bytes_of_a_long_training_part(monkeypatch):
-    monkeypatch.setattr(report, "MAX_COMPRESSED", 1000)
+    monkeypatch.setattr(module, "MAX_COMPRESSED", 1000)
     train, validation = some_words(3000, 0), some_words(100, 1)
     seen, scored = train.encode()[-1000:], validation.encode()
     preset = 9 | lzma.PRESET_EXTREME
