@@ -73,16 +73,10 @@ def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
     try:
         characters = generate(model, seed_text, sampling)
     except UnknownCharacterError as error:
-        if set(seed_text[:1] + seed_text[-1:]) & set("“”‘’「」"):
-            quoted = "quotes around a text have to be straight ones on a command line"
-            raise UnknownCharacterError(f"{error}\n({quoted})") from error
-        if "\\n" in seed_text:
-            newline = (
-                "a newline is typed $'First\\nCitizen' in bash and zsh, and "
-                '"First`nCitizen" in PowerShell'
-            )
-            raise UnknownCharacterError(f"{error}\n({newline})") from error
-        raise
+        hint = _hint(seed_text)
+        if not hint:
+            raise
+        raise UnknownCharacterError(f"{error}\n({hint})") from error
     newer = newer_run(find_checkpoint(checkpoint))
     if newer is not None:
         note = f"note: {newer} is a newer run of the same text"
@@ -99,6 +93,18 @@ def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
             raise
         # The reader has what it wanted. Nothing more must be flushed to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _hint(seed_text: str) -> str:
+    """Say how a seed text is typed, where it looks as if that went wrong."""
+    if set(seed_text[:1] + seed_text[-1:]) & set("“”‘’「」"):
+        return "quotes around a text have to be straight ones on a command line"
+    if "\\n" in seed_text:
+        return (
+            "a newline is typed $'First\\nCitizen' in bash and zsh, and "
+            '"First`nCitizen" in PowerShell'
+        )
+    return ""
 
 
 def _sampling(values: dict[str, Any]) -> tuple[Sampling, bool]:

@@ -30,14 +30,14 @@ class Claim:
 
     Attributes:
         run: the run.
-        created: whether the folder is new.
+        created: whether the folder is new, and this claim's.
         replaced: where the run that it replaces is kept; None: there is none any more.
         notes: what the user should know.
     """
 
-    def __init__(self, run: Run, *, created: bool, replaced: Path | None = None) -> None:
+    def __init__(self, run: Run, *, replaced: Path | None = None) -> None:
         self.run = run
-        self.created = created
+        self.created = False
         self.replaced = replaced
         self.notes: tuple[str, ...] = ()
 
@@ -74,13 +74,14 @@ def claim_new(name: str, out: Path | None, *, overwrite: bool) -> Iterator[Claim
                     folder = out.resolve()
                 replaced = _put_aside(folder, overwrite)
                 if replaced is not None:
-                    undo.callback(os.rename, replaced, folder)
+                    undo.callback(_put_back, replaced, folder)
                 folder.mkdir(parents=True, exist_ok=True)
             except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
                 raise _no_folder(folder, error) from error
-        undo.callback(_remove, folder)
-        claim = Claim(Run(folder), created=True, replaced=replaced)
+        claim = Claim(Run(folder), replaced=replaced)
+        undo.callback(_remove, claim)
         with locked(folder) as note:
+            claim.created = True  # and not by another process, which has the lock then
             claim.notes = (note,) if note else ()
             try:
                 yield claim
@@ -100,7 +101,7 @@ def claim_old(run: Run, latest: int | None) -> Iterator[Claim]:
     Raises:
         CheckpointError: another process trains it, or has done so since.
     """
-    claim = Claim(run, created=False)
+    claim = Claim(run)
     with locked(run.folder) as note:
         claim.notes = (note,) if note else ()
         if run.latest_step() != latest:
@@ -121,12 +122,12 @@ def bring_back(folder: Path) -> str | None:
         CheckpointError: another process is training its replacement.
         SettingsError: it cannot be told whether one is, or the folder holds other things.
     """
-    if os.path.islink(folder):
-        folder = folder.resolve()
-    aside = set_aside(folder)
-    if aside is None:
-        return None
     try:
+        if os.path.islink(folder):
+            folder = folder.resolve()
+        aside = set_aside(folder)
+        if aside is None:
+            return None
         if folder.exists() and _require_replaceable(Run(folder)):
             raise SettingsError(
                 f"a training that is to replace the run in {folder} has no checkpoint yet. "
@@ -136,7 +137,7 @@ def bring_back(folder: Path) -> str | None:
         if folder.exists():
             shutil.rmtree(folder)
         os.rename(aside, folder)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
         raise _no_folder(folder, error) from error
     return f"{folder} is back: what was to replace it ended before its first checkpoint"
 
@@ -224,12 +225,22 @@ def _only_events(folder: Path) -> bool:
     return folder.is_dir() and all(p.name.startswith(EVENTS) for p in folder.iterdir())
 
 
-def _remove(folder: Path) -> None:
-    """Remove a folder, and `checkpoints/` as well where it was the last one in it."""
+def _remove(claim: Claim) -> None:
+    """Remove a new folder, and `checkpoints/` as well where it was the last one in it."""
+    folder = claim.run.folder
+    if not claim.created:
+        with contextlib.suppress(OSError):  # what is in it is somebody else's
+            folder.rmdir()
+        return
     shutil.rmtree(folder, ignore_errors=True)
     if folder.parent == RUNS:
         with contextlib.suppress(OSError):  # there are other runs in it
             RUNS.rmdir()
+
+
+def _put_back(replaced: Path, folder: Path) -> None:
+    with contextlib.suppress(OSError):  # `bring_back` will do it
+        os.rename(replaced, folder)
 
 
 def _no_folder(folder: Path, error: Exception) -> SettingsError:

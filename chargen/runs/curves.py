@@ -88,7 +88,7 @@ def draw(curves: Sequence[Curve], path: Path, by: str) -> bool:
     except ImportError as error:
         raise SettingsError(
             "a picture needs matplotlib: pip install matplotlib, where chargen is "
-            "installed. `sketch` draws in text, without it"
+            "installed. Without `out`, the curves are drawn in the terminal"
         ) from error
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # missing fonts
     with matplotlib.rc_context({"font.family": list(FONTS), "svg.fonttype": "none"}):

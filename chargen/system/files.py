@@ -47,7 +47,7 @@ def parse_json(data: bytes) -> Any:
         raise ValueError(f"it has more than {MAX_STRUCTURE:,} lists, objects and keys")
     try:
         found = _STRICT.decode(data.decode("utf-8"))
-        if _SURROGATE.search(data):  # half of one is not a character; UTF-8 will not have it
+        if _SURROGATE.search(data):  # half of one has no place in UTF-8
             json.dumps(found, ensure_ascii=False).encode("utf-8")
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error

@@ -253,7 +253,7 @@ def test_only_a_step_of_a_run_can_be_gone_back_to(name):
         (made.folder / name).symlink_to("step-00000002")
     else:
         shutil.copytree(made.folder / "step-00000002", made.folder / name)
-    with pytest.raises(CheckpointError, match="no step directory of a run"):
+    with pytest.raises(CheckpointError, match="not a step directory of a run"):
         go_back(made, made.folder / name)
 
 
