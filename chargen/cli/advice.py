@@ -48,9 +48,10 @@ def advice(damaged: str) -> Iterator[None]:
         mended = f"{invoked_as()} {shlex.join(words)}"
         raise CheckpointError(f"{error}. To use it:\n  {mended}") from error
     except CheckpointError as error:
-        if not _is_text(Path(damaged)):
+        name = click.get_current_context().params.get("init_from") or damaged
+        if not _is_text(Path(name)):
             raise
-        command = f"{invoked_as()} train {shlex.quote(damaged)}"
+        command = f"{invoked_as()} train {shlex.quote(name)}"
         raise CheckpointError(f"{error}. To learn from it:\n  {command}") from error
 
 

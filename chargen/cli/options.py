@@ -159,7 +159,7 @@ def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[
     shown: bool | str = value is not None
     if described.default is not None:
         shown = described.default
-    elif name in DURATIONS:
+    elif isinstance(described.kind, Duration):
         shown = format_seconds(value)
     arguments: dict[str, Any] = {
         "cls": SettingOption,
@@ -242,6 +242,6 @@ def _as_option(match: re.Match[str]) -> str:
         value = ast.literal_eval(written)
     except (ValueError, SyntaxError):
         return match[0]
-    if value is True:
-        return option(name)
+    if isinstance(value, bool):  # a flag; there is none for what it is without it
+        return option(name) if value else f"no {option(name)}"
     return f"{option(name)} {shlex.quote(format_value(name, value))}"

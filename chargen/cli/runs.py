@@ -97,12 +97,18 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
     return (
         _short_name(run),
         one_line(run["corpus"][:40]),
-        one_line(f"{run['cell']} {run['layers']} × {run['units']}"[:40]),
+        one_line(_model(run)[:40]),
         one_line(run["created"][:16].replace("T", " ")),
         loss,
         f"{run['steps']:,}",
         "yes" if run["finished"] else "no",
     )
+
+
+def _model(run: dict[str, Any]) -> str:
+    """Return the cell and the size of a run's model, as far as run.json has them."""
+    parts = (run["cell"], run["layers"], run["units"])
+    return "-" if None in parts else "{} {} × {}".format(*parts)
 
 
 def _short_name(run: dict[str, Any]) -> str:

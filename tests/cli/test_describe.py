@@ -222,6 +222,7 @@ def test_a_picture_without_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     output = invoke("plot", "one", "--out", "x.png", code=1)
     assert "pip install matplotlib" in output
+    assert "Without --out, the curves are drawn in the terminal" in output
     assert "o one" in invoke("plot", "one")
 
 

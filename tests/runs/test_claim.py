@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -202,6 +203,17 @@ def test_a_link_to_nowhere_in_the_place_of_runs_is_said() -> None:
         claim_new("novel", None, overwrite=False).__enter__()
 
 
+def test_a_folder_that_cannot_be_locked_is_not_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    acquiring(monkeypatch, OSError(errno.EACCES, "Permission denied"))
+    with pytest.raises(
+        CheckpointError, match=r"cannot lock mine/\.lock: Permission denied"
+    ):
+        claim_new("novel", MINE, overwrite=False).__enter__()
+    assert names() == []
+
+
 def test_without_locks_a_claim_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     without_locks(monkeypatch)
     with claim_new("novel", None, overwrite=False) as claim:
@@ -209,13 +221,18 @@ def test_without_locks_a_claim_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names() == []
 
 
-def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+def acquiring(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let every lock fail in some way."""
     import filelock
 
     def acquire(*arguments: object, **named: object) -> None:
-        raise NotImplementedError
+        raise error
 
     monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+
+
+def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    acquiring(monkeypatch, NotImplementedError())
 
 
 # --- replacing a run --------------------------------------------------------------------

@@ -154,7 +154,7 @@ def test_a_text_in_place_of_a_checkpoint(places: dict[str, Path]) -> None:
         open_checkpoint("novel.txt")
     learned = {"corpus": [{"name": "novel.txt"}]}
     write_run(places["checkpoints"] / "mine", 1).write_description(learned)
-    with pytest.raises(CheckpointError, match="that learned from it is checkpoints/mine$"):
+    with pytest.raises(CheckpointError, match=r"that learned from it is checkpoints/mine$"):
         open_checkpoint("novel.txt")
 
 

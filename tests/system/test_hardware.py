@@ -38,6 +38,7 @@ def machine(tmp_path, monkeypatch):
     """A machine of eight processors, all for this process, with nothing in its files."""
     monkeypatch.setattr(hardware, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(hardware, "CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(hardware, "MEMINFO", tmp_path / "meminfo")
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     return tmp_path
@@ -130,6 +131,53 @@ def test_the_smallest_bound_counts(monkeypatch):
     assert hardware.cores() == 4
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 2, 3})
     assert hardware.cores() == 3
+
+
+# --- memory ------------------------------------------------------------------------------
+
+MEMINFO = (
+    "MemTotal:  8000000 kB\nMemFree:  9 kB\nMemAvailable:  2000000 kB\nCached:  5 kB\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        ({}, 2_048_000_000),
+        ({"memory.max": "max\n", "memory.current": "7\n"}, 2_048_000_000),
+        ({"memory.max": "1000\n", "memory.current": "400\n"}, 600),
+        ({"memory.max": "1000\n", "memory.current": "4000\n"}, 0),
+        ({"memory.max": "9000000000\n", "memory.current": "1\n"}, 2_048_000_000),
+        ({"memory.max": "1000\n"}, 2_048_000_000),
+        ({"memory.max": "many\n", "memory.current": "400\n"}, 2_048_000_000),
+    ],
+)
+def test_free_memory_is_what_linux_and_the_cgroup_have(files, free):
+    hardware.MEMINFO.write_text(MEMINFO)
+    cgroup(files)
+    assert hardware.memory_free() == free
+
+
+@pytest.mark.parametrize("content", ["", "MemFree: 9 kB\n", "MemAvailable:\n"])
+def test_free_memory_may_be_unknown(content):
+    hardware.MEMINFO.write_text(content)
+    assert hardware.memory_free() is None
+
+
+def test_free_memory_is_unknown_on_a_system_without_the_file():
+    assert hardware.memory_free() is None
+
+
+def test_the_limit_of_memory_is_that_of_the_process(monkeypatch):
+    resource = pytest.importorskip("resource")
+    for limit, known in ((2**31, 2**31), (resource.RLIM_INFINITY, None)):
+        monkeypatch.setattr(resource, "getrlimit", lambda kind, n=limit: (n, n))
+        assert hardware.memory_limit() == known
+
+
+def test_a_system_without_limits_has_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert hardware.memory_limit() is None
 
 
 # --- bfloat16 ----------------------------------------------------------------------------

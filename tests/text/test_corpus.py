@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargen.errors import TextError
-from chargen.text.corpus import SMALL_TEXT, split
+from chargen.errors import TextError, UnknownCharacterError
+from chargen.text.corpus import SMALL_TEXT, split, vocabulary_of
 from chargen.text.reading import Text
 from chargen.text.scored import WARM_UP
 from chargen.text.sources import Source
+from chargen.text.vocabulary import Vocabulary
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz\n"
 property_of = settings(max_examples=60, deadline=None, derandomize=True)
@@ -162,3 +163,24 @@ def test_the_commonest_character_is_that_of_the_training_part():
 
 def test_the_commonest_character_is_the_lowest_of_equals():
     assert split(text("cbcbaz"), 0).commonest_character == "b"
+
+
+def test_the_vocabulary_of_a_model_is_kept():
+    vocabulary = Vocabulary("zba\n")
+    corpus = split(text("abbab" * 10), 0.1, vocabulary)
+    assert corpus.vocabulary is vocabulary
+    assert decoded(corpus) == ("abbab" * 9, "abbab")
+    with pytest.raises(UnknownCharacterError, match="'X'"):
+        split(text("abXb"), 0, vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("known", "advice"), [("", r"is novel\.txt a text\?"), ("ΑΒΓ", "`drop_unused=True`")]
+)
+def test_a_vocabulary_that_no_checkpoint_can_have_is_refused(known, advice, monkeypatch):
+    monkeypatch.setattr("chargen.text.corpus.MAX_CHARACTERS", 5)
+    assert len(vocabulary_of([text("abc"), text("cde")])) == 5
+    with pytest.raises(
+        TextError, match=f"more than the 5 that a model can have: .*{advice}"
+    ):
+        vocabulary_of([text("abc"), text("defg")], known)

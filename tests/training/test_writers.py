@@ -8,9 +8,9 @@ import pytest
 from helpers import tiny_checkpoint, write_run
 from jobs import asked
 
-from chargen.training.events import CheckpointDue, Progress
+from chargen.training.events import CheckpointDue, Progress, RolledBack, Stepped
 from chargen.training.plan import Plan
-from chargen.training.writers import CheckpointWriter
+from chargen.training.writers import CheckpointWriter, LogWriter
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -66,3 +66,54 @@ def test_checkpoints_are_published_as_the_trainer_says():
     assert recorded["validation_characters"] == 25
     assert recorded["commonest_character"] == " "
     assert latest.resume is not None
+
+
+def moment(step, share):
+    """A progress of a run of 1,000 steps."""
+    return Progress(step, step / 4, step / 2, 2.5, 0.01, 123.456, share, 1.0)
+
+
+def evaluated(step, validation):
+    return CheckpointDue(moment(step, step / 1000), True, validation, False, 25, {}, {})
+
+
+def test_the_log_has_a_line_each_percent_and_each_evaluation():
+    run = write_run(Path("mine"))
+    log = LogWriter(run)
+    log.begin(0, 0.0, 0)
+    for step in range(1, 31):
+        log(Stepped(moment(step, step / 1000)))
+    log(evaluated(30, 1.5))
+    log(CheckpointDue(moment(31, 0.031), False, None, False, 0, {}, {}))  # time, say
+    lines = list(run.log)
+    found = [(line["kind"], line["step"]) for line in lines]
+    assert found == [("train", 10), ("train", 20), ("train", 30), ("evaluation", 30)]
+    assert lines[-1] == {
+        "kind": "evaluation",
+        "step": 30,
+        "epoch": 7.5,
+        "seconds": 15.0,
+        "train": 2.5,
+        "validation": 1.5,
+        "learning_rate": 0.01,
+        "characters_per_second": 123.5,
+    }
+
+
+def test_the_log_forgets_what_training_went_back_from():
+    run = write_run(Path("mine"))
+    log = LogWriter(run)
+    log.begin(0, 0.0, 0)
+    for step in (10, 20, 30):
+        log(Stepped(moment(step, step / 1000)))
+        log(evaluated(step, 1.5))
+    log(RolledBack(failed=31, step=20, learning_rate=0.005))
+    assert [line["step"] for line in run.log] == [10, 10, 20, 20]
+    log = LogWriter(run)
+    log.begin(20, 0.02, 10)  # it is resumed, and was not evaluated at step 20 yet
+    found = [(line["kind"], line["step"]) for line in run.log]
+    assert found == [("train", 10), ("evaluation", 10), ("train", 20)]
+    log(Stepped(moment(21, 0.021)))
+    assert len(list(run.log)) == 3
+    log(Stepped(moment(30, 0.03)))
+    assert [line["step"] for line in run.log] == [10, 10, 20, 30]
