@@ -219,7 +219,7 @@ def documented(record: Record) -> Record:
     """Add what is said of its options to the docstring of a record."""
     lines = ["", "Attributes:"]
     for name, default, described in options_of(record):
-        told = described.default or repr(default)
+        told = "; ".join(filter(None, [repr(default), described.default]))
         lines.append(f"    {name}: {described.help} Must be {described.kind.expected}.")
         lines.append(f"        Default: {told}.")
     record.__doc__ = inspect.cleandoc(record.__doc__ or "") + "\n".join(["", *lines])

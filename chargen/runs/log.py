@@ -112,7 +112,7 @@ class Log:
 
 
 def _sound(found: Any) -> dict[str, Any] | None:
-    """Return what a line of a log has, as `listeners.LogWriter` writes it, if it is one."""
+    """Return what a line of a log has, as `writers.LogWriter` writes it, if it is one."""
     if not isinstance(found, dict) or found.get("kind") not in ("train", "evaluation"):
         return None
     losses = ["train", "validation"]
