@@ -122,7 +122,7 @@ def dropconnect(rate: float) -> None:
         masked = [[g * m for g, m in zip(s, masks, strict=True)] for s in shards]
         return loss, masked, states
 
-    update.loss_and_gradients = loss_and_gradients
+    setattr(update, "loss_and_gradients", loss_and_gradients)  # noqa: B010
 
 
 def train(text: str, options: list[str], folder: Path) -> list[dict[str, Any]]:

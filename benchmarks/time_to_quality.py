@@ -44,8 +44,9 @@ import safetensors.numpy
 
 from chargen.model.cells import CELLS
 from chargen.model.shape import ModelConfig
-from chargen.runs.checkpoint import Arrays, read
+from chargen.runs.checkpoint import read
 from chargen.runs.run import Run
+from chargen.runs.tensors import Arrays
 from chargen.sampling.engine import Engine
 from chargen.sampling.evaluate import evaluate
 from chargen.system.hardware import cores, cpu_model
@@ -291,7 +292,8 @@ def plot(systems: list[System], title: str, path: str) -> None:
     """Draw the carried losses against time."""
     from matplotlib.figure import Figure
 
-    axes = Figure(figsize=(8, 5), layout="constrained").subplots()
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
     for x in systems:
         seconds, _, _, carried, _ = zip(*x.rows, strict=True)
         axes.plot(seconds, carried, ".-", label=f"{x.name}, {x.parameters:,} parameters")
@@ -299,7 +301,7 @@ def plot(systems: list[System], title: str, path: str) -> None:
     axes.set_ylabel("validation loss, state carried, nats per character")
     axes.set_ylim(top=0.1 + max(x.rows[0][3] for x in systems))  # no early outlier
     axes.legend()
-    axes.figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150)
 
 
 def main() -> None:

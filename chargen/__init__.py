@@ -74,7 +74,7 @@ _HOMES = {
     "training.prepare": ("prepare", "train"),
     "training.settings": ("Settings",),
 }
-"""Module → the public names that it has."""
+"""The public names, by the module that they are fetched from."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,8 @@
 """What a value may be: checks, and options, each described once.
 
 An option is a field of a record (`Settings`, `Sampling`). Its name, default, kind, range
-and one line of help stand there; the checks of the record, the command line, the
-environment and the tables in the docs are made from that.
+and one line of help stand there. The record's checks, the options of the command line, the
+environment variables and the tables in the docs are all made from that.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def require(condition: bool, name: str, expected: str, received: object) -> None
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a finite float or an int of 64 bits (a bool is neither here)."""
+    """Whether `value` is a finite float or an int of 64 bits (here a bool is neither)."""
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def is_count(value: object) -> TypeGuard[int]:
-    """Whether `value` is an int from 0 to 2⁶³ - 1 (a bool is not one here)."""
+    """Whether `value` is an int from 0 to 2⁶³ - 1 (here a bool is not one)."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
@@ -38,8 +38,8 @@ class Whole:
     """A whole number in [low, high].
 
     Attributes:
-        low: the least.
-        high: the largest; None: any.
+        low: the least that is allowed.
+        high: the largest that is allowed; None for no bound.
     """
 
     low: int
@@ -68,9 +68,9 @@ class Real:
     """A finite number in a range.
 
     Attributes:
-        low: the least.
-        high: the largest; None: any.
-        low_open, high_open: whether the bound itself is not allowed.
+        low: the least that is allowed.
+        high: the largest that is allowed; None for no bound.
+        low_open, high_open: whether the bound itself is left out.
     """
 
     low: float
@@ -106,7 +106,7 @@ class Duration(Real):
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words."""
+    """One of a few given words."""
 
     values: tuple[str, ...]
 
@@ -157,20 +157,20 @@ class ShareOrFile(Real):
 
 
 CHOSEN = "chosen for the text"
-"""What is said of defaults that a recipe replaces."""
+"""What is said in place of a default that the recipe replaces."""
 
 Kind = Whole | Real | Choice | Name | Flag
 
 
 @dataclass(frozen=True)
 class Option:
-    """What is said of an option besides its name and its default.
+    """What there is to know about an option besides its name and its default.
 
     Attributes:
-        kind: what a value may be, where it is set; with a default of None it need not be.
+        kind: what a value may be; an option whose default is None may also stay None.
         help: one line, for people.
-        group: under which the command line lists it.
-        default: what to say of the default, where the value itself does not say it.
+        group: the heading under which the command line lists it.
+        default: what to say about the default, where its value does not say enough.
         common: whether it comes before the other options of its group.
     """
 
@@ -192,19 +192,19 @@ def option(value: Any, kind: Kind, help: str, **more: Any) -> Any:
 
 
 def same_option(record: type, name: str) -> Any:
-    """Return a field of a dataclass that is an option of another record, too."""
+    """Return a dataclass field for an option that another record has, too."""
     (field,) = (f for f in dataclasses.fields(record) if f.name == name)
     return dataclasses.field(default=field.default, metadata=field.metadata)
 
 
 def options_of(record: Any) -> Iterator[tuple[str, Any, Option]]:
-    """Yield (name, default, option) of the options of a record or of its class."""
+    """Yield (name, default, option) for each option of a record or of its class."""
     for field in dataclasses.fields(record):
         yield field.name, field.default, field.metadata["option"]
 
 
 def check_options(record: Any) -> None:
-    """Raise `ValueError` for the first option of a record that has a wrong value."""
+    """Raise a `ValueError` for the first option of a record that has a wrong value."""
     for name, default, described in options_of(record):
         value = getattr(record, name)
         if not (value is None and default is None):
@@ -216,7 +216,7 @@ Record = TypeVar("Record", bound=type)
 
 
 def documented(record: Record) -> Record:
-    """Add what is said of its options to the docstring of a record."""
+    """Add a description of its options to the docstring of a record."""
     lines = ["", "Attributes:"]
     for name, default, described in options_of(record):
         told = "; ".join(filter(None, [repr(default), described.default]))

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-# What reverses the reading order, and the separators that some terminals obey.
+# The marks that reverse the reading order, and the separators that some terminals obey.
 _STEERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2028\u2029") | {
     chr(code) for code in range(0x2066, 0x206A)
 }
@@ -56,7 +56,7 @@ def describe_passes(passes: float) -> str:
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
-    """End a sentence with the name that was meant, if one is like it, endings aside."""
+    """End a sentence, with a suggestion if one of the names is similar, endings aside."""
     folded = {Path(known).stem.casefold(): known for known in names}
     import difflib  # slow, and only errors need it
 

@@ -21,7 +21,7 @@ from chargen.display import printable
 
 
 class ChargenError(Exception):
-    """Base of all errors that are the user's to mend; the message says how.
+    """Base of all errors that are the user's to put right; the message says how.
 
     A message may quote what a stranger's file brought along, so whatever in it could steer
     a terminal is written as an escape. Settings and arguments are called by their Python
@@ -44,7 +44,7 @@ class MissingTextError(TextError):
     """The text that a model learned from is not found.
 
     Attributes:
-        name: of its file.
+        name: the name of its file.
     """
 
     def __init__(self, message: str, *, name: str) -> None:
@@ -60,7 +60,7 @@ class DamagedError(CheckpointError):
     """The step that a run's pointer names is damaged.
 
     Attributes:
-        sound: the newest step directory of the run that can be read; None: there is none.
+        sound: the newest step directory of the run that can be read; None if there is none.
     """
 
     def __init__(self, message: str, *, sound: Path | None) -> None:

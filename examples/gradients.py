@@ -55,12 +55,14 @@ class SimpleRNN:
     state and returns that with respect to the state before.
     """
 
-    states = ("h",)
+    states: tuple[str, ...] = ("h",)
 
     def __init__(self, weights: Weights) -> None:
         bias = weights["rnn.0.bias"].astype(np.float64)
         self.recurrent_kernel = weights["rnn.0.recurrent_kernel"].astype(np.float64)
-        self.input_bias, self.recurrent_bias = bias if bias.ndim == 2 else (bias, 0.0)
+        both = bias if bias.ndim == 2 else np.stack([bias, np.zeros_like(bias)])
+        self.input_bias: Array = both[0]
+        self.recurrent_bias: Array = both[1]
         self.table = weights["embedding"].astype(np.float64) @ weights["rnn.0.kernel"]
 
     def inputs(self, ids: Ids) -> Array:

@@ -15,7 +15,9 @@ from helpers import ROOT
 
 from chargen.cli import COMMANDS
 from chargen.cli.aliases import HABITS, TOOLS, Habit
+from chargen.cli.options import sections
 from chargen.text.sources import BUNDLED_CORPORA
+from chargen.training.settings import GROUPS
 
 READMES = {
     name: (ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")
@@ -58,16 +60,21 @@ def test_both_languages_have_the_same_commands_and_snippets():
 
 
 def test_both_languages_have_the_same_figures_and_options():
-    rows = [re.findall(r"^\| `(chargen|--)[^|]*", t, re.M) for t in READMES.values()]
+    rows = [re.findall(r"^\| (`chargen [^|]*)\|", t, re.M) for t in READMES.values()]
     assert rows[0] == rows[1]
-    code = [set(re.findall(r"`[^`\n]+`", text)) for text in READMES.values()]
-    # Step speeds are in the English one only, and so is what it says of them.
-    assert {c for c in code[0] ^ code[1] if c.startswith("`--") or "_" in c} <= {
-        "`python benchmarks/train_speed.py --rounds 3`",
+    english, chinese = (set(re.findall(r"`[^`\n]+`", t)) for t in READMES.values())
+    assert not english - chinese
+    assert chinese - english == {
         '`--seed-text "春"`',
+        # what the program says in English, explained
+        "`best validation loss`",
+        "`like choosing among … characters`",
+        "`over-fitting since step …`",
     }
-    losses = [set(re.findall(r"\b\d\.\d{3,4}\b", text)) for text in READMES.values()]
-    assert losses[0] == losses[1]
+    figures = [
+        set(re.findall(r"\d+(?:[.,]\d+)+|\d{3,}", text)) for text in READMES.values()
+    ]
+    assert figures[0] == figures[1]
 
 
 @pytest.mark.parametrize("name", READMES)
@@ -76,6 +83,20 @@ def test_links_lead_somewhere(name):
     assert len(links) > 10
     for link in links:
         assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_links_into_pages_lead_to_a_heading(name):
+    links = re.findall(r"\]\((?!https:)([^)#]+)#([^)]*)\)", READMES[name])
+    assert len(links) >= len(GROUPS)
+    for page, anchor in links:
+        headings = re.findall(r"^#+ (.*)", (ROOT / page).read_text("utf-8"), re.M)
+        assert anchor in {as_anchor(heading) for heading in headings}, (page, anchor)
+
+
+def as_anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize(
@@ -90,12 +111,18 @@ def test_every_command_can_be_parsed(line):
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_the_table_of_options_names_every_option_of_train(name):
-    shown = set(re.findall(r"--[a-z-]+", READMES[name]))
-    options = {
-        flag for parameter in COMMANDS["train"]().params for flag in parameter.opts
-    } - {"corpus", "--help"}
-    assert options <= shown
+def test_the_table_of_options_has_the_groups_of_train_and_their_options(name):
+    """In the order of `chargen train --help`: common ones first."""
+    table = re.findall(
+        r"^\| \[(\w+)[^]|]*\]\(docs/options\.md#(\w+)\)(.*)$", READMES[name], re.M
+    )
+    rows = [
+        (heading, anchor, re.findall(r"--[a-z-]+", rest)) for heading, anchor, rest in table
+    ]
+    assert rows == [
+        (heading, heading.lower(), [option.opts[0] for option in options])
+        for heading, options in sections(COMMANDS["train"]().params, GROUPS)
+    ]
 
 
 def test_the_page_of_options_is_what_the_code_says_of_them():
@@ -151,7 +178,10 @@ def test_every_command_runs_in_the_order_of_the_readme(tmp_path):
         line = re.sub(r"--for (\w+)", lambda m: f"--for {SHORT[m[1]]}", line)
         done = run([sys.executable, "-m", *shlex.split(line)], tmp_path, environment=small)
         assert done.returncode == 0, (line, done.stderr.decode())
-        assert done.stdout or "train" in line, line
+        assert done.stdout, line
+        if line.startswith("chargen train") and "--dry-run" not in line:
+            (folder,) = done.stdout.decode().splitlines()
+            assert (tmp_path / folder / "best").is_file(), line
     assert (tmp_path / "checkpoints/letters/best").exists()
 
 

@@ -101,7 +101,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; an error names ours for that of another tool."""
+        """Find the command; an error answers another tool's command with ours."""
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             from difflib import get_close_matches
@@ -118,10 +118,10 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line; what fails on the way to a command is one line, too."""
+        """Run the command line; what fails before a command runs is one line, too."""
         try:
             return super().main(*args, **kwargs)
-        except OSError as error:  # a disk that is full, where the help should go
+        except OSError as error:  # the help may go to a disk that is full
             click.echo(f"Error: {_said(error)}", err=True)
             sys.exit(1)
 
@@ -166,10 +166,10 @@ def _said(error: OSError) -> str:
 
 
 def settle_streams() -> None:
-    """Let no text fail for want of a character.
+    """Keep output from failing on a character that a stream cannot encode.
 
-    Pipes and files get UTF-8 with LF; a terminal, and stderr, an escape for what their
-    encoding cannot show.
+    Pipes and files get UTF-8 with LF. A terminal and stderr get an escape for whatever
+    their encoding cannot show.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -191,7 +191,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
-    # A stream that the caller closed: files that are opened must not take its number.
+    # The caller may have closed a stream: files that are opened must not take its number.
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.open(os.devnull, os.O_RDWR)

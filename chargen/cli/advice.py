@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from chargen.training.resolve import Resolved
     from chargen.training.settings import Settings
 
-LEAST_SECONDS = 60.0  # of a run that is recommended: to start takes ten of them
+LEAST_SECONDS = 60.0  # of a run that is recommended: starting alone takes ten
 
 
 @contextlib.contextmanager
 def advice(damaged: str) -> Iterator[None]:
     """Where a run is damaged, name the command that uses its newest sound checkpoint.
 
-    That is what was typed, with another checkpoint.
+    The command is the one that was typed, with another checkpoint in it.
 
     Args:
-        damaged: which word the checkpoint replaces, or the option that is to name it.
+        damaged: the word that the checkpoint replaces, or the option that is to name it.
     """
     try:
         yield
@@ -56,7 +56,7 @@ def advice(damaged: str) -> Iterator[None]:
 
 
 def _is_text(path: Path) -> bool:
-    """Whether a path is that of a file that can be learned from."""
+    """Whether a path leads to a file that can be learned from."""
     if not os.path.isfile(path):
         return False
     try:
@@ -85,7 +85,7 @@ def with_checkpoint(typed: Sequence[str], damaged: str, sound: str) -> list[str]
 
 
 def invoked_as() -> str:
-    """How the command was typed: `chargen`, or its path where it is not on the PATH."""
+    """Return how the command was typed: `chargen`, or its path if it is not on the PATH."""
     script = Path(sys.argv[0])
     if script.name == "__main__.py":
         return shlex.join([sys.executable, "-m", "chargen"])
@@ -95,7 +95,7 @@ def invoked_as() -> str:
 
 
 def train_command(resolved: Resolved, settings: Settings) -> str:
-    """What chargen is to be told to repeat a run, every setting written out."""
+    """Return the arguments of chargen that repeat a run, with every setting written out."""
     request = resolved.read.request
     words = ["train", request.corpus]
     values = settings.to_dict()
@@ -116,7 +116,7 @@ def train_command(resolved: Resolved, settings: Settings) -> str:
 
 
 def resume_command(job: Job) -> str:
-    """What chargen is to be told to go on with this run."""
+    """Return the arguments of chargen that go on with this run."""
     words = ["train", job.resolved.read.request.corpus, "--resume"]
     words += ["--out", str(job.run.folder)]
     for part, name in job.resolved.read.held_out.files.items():
@@ -125,7 +125,7 @@ def resume_command(job: Job) -> str:
 
 
 def longer_command(job: Job) -> str:
-    """What chargen is to be told to train this run for twice as long, or a minute."""
+    """Return the arguments that train this run for twice as long, and at least a minute."""
     settings, done = job.settings, job.checkpoint
     if settings.patience is not None and ended_by_patience(job):
         return f"{resume_command(job)} --patience {2 * settings.patience}"

@@ -1,7 +1,7 @@
 """What other tools call things: their options and commands, and ours.
 
-One table, for the errors of the command line and for docs/coming-from.md. Sources: the
-options of char-rnn's and torch-rnn's Lua scripts, textgenrnn's keyword arguments,
+One table serves both the errors of the command line and docs/coming-from.md. Its sources
+are the options of char-rnn's and torch-rnn's Lua scripts, textgenrnn's keyword arguments,
 nanoGPT's variables, and the scripts and generation settings of Hugging Face's
 Transformers.
 """
@@ -27,7 +27,7 @@ THEIR_COMMANDS = {
     "ls": "runs",
     "show": "info",
 }
-"""What people type for a command → ours."""
+"""Our command for each name that people type in its place."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Habit:
         command: the command of chargen to which it would be given.
         theirs: the option, as chargen would write it, without the leading hyphens.
         tools: who calls it that.
-        ours: chargen's option or argument; empty: there is none.
-        advice: what to know besides, or to do instead.
+        ours: chargen's option or argument; empty if there is none.
+        advice: what else to know, or what to do instead.
     """
 
     command: str
@@ -249,11 +249,12 @@ HABITS = (
 
 
 def find(command: str, option: str) -> Habit | None:
-    """Return the habit that an unknown option of a command speaks of, if one is known.
+    """Return the habit that an unknown option of a command comes from, if it is known.
 
     Args:
         command: the name of one of chargen's commands.
-        option: as it was typed: with one hyphen or two, `_` for `-`, or in capitals.
+        option: the option as it was typed, be it with one hyphen or two, with `_` for
+            `-`, or in capitals.
     """
     name = plain(option)
     for habit in HABITS:

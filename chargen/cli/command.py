@@ -1,4 +1,4 @@
-"""What all commands share: options by variables, grouped help, answers to other habits."""
+"""What all commands share: environment variables, grouped help, answers to old habits."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from chargen.display import printable
 DASHES = "–—―"  # what word processors make of hyphens
 
 TYPED = "chargen.typed"
-"""Where a context keeps the words of the command, as they were typed."""
+"""The key under which a context keeps the words of the command as they were typed."""
 
 ALIKE = 0.75
 """How alike two names have to be for one to be taken for the other."""
 
-# Options that remove or change a run that is there are given by hand, or not at all.
+# Options that remove or change an existing run are given by hand, or not at all.
 NOT_FROM_ENVIRONMENT = ("overwrite", "resume")
 
 
 class Command(click.Command):
-    """A command whose options read `CHARGEN_<COMMAND>_<OPTION>` too.
+    """A command whose options can also be set by `CHARGEN_<COMMAND>_<OPTION>`.
 
     Args:
-        name: the command's.
-        extra: what to say of an argument too many.
+        name: the command's name.
+        extra: what to say when there is an argument too many.
         groups: the headings of its options in the help, in order.
-        attributes: of a `click.Command`.
+        attributes: the attributes of a `click.Command`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Command(click.Command):
             self.epilog = f"Options can be set in the environment, too: {prefix}<OPTION>."
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; an error names our option for that of another tool."""
+        """Parse the arguments; an error answers another tool's option with ours."""
         typed = list(args)
         ctx.meta[TYPED] = [self.name, *typed]
         self._warn_of_variables()
@@ -96,7 +96,7 @@ class Command(click.Command):
                 formatter.write_dl([record for record in records if record is not None])
 
     def _warn_of_variables(self) -> None:
-        """Name what is set in the environment for an option that there is not."""
+        """Name the environment variables that are set but belong to no option."""
         prefix = f"CHARGEN_{self.name}_".upper()
         known = {parameter.envvar for parameter in self.params}
         for variable in sorted(os.environ):
@@ -107,7 +107,7 @@ class Command(click.Command):
                 click.echo(f"note: {printable(variable)} is set, and {why}", err=True)
 
     def _near(self, option: str) -> list[str]:
-        """Return our options that are really like an unknown one, hyphens left out."""
+        """Return our options that closely resemble an unknown one, hyphens aside."""
         from difflib import get_close_matches  # only errors need it
 
         names = {name.lstrip("-"): name for p in self.params for name in p.opts}
@@ -115,7 +115,7 @@ class Command(click.Command):
         return [names[name] for name in near]
 
     def _answer(self, option: str) -> str | None:
-        """What to say of an unknown option, if more can be said than that."""
+        """Return what to say about an unknown option, if more can be said than that."""
         from chargen.cli.aliases import find, plain  # only errors need it
 
         shown = option.split("=")[0]

@@ -149,7 +149,7 @@ def _lines(part: Part, carried: Evaluation, cold: Evaluation) -> Iterator[str]:
 
 
 def _values(scored: Evaluation) -> dict[str, float | None]:
-    """Return the values of `ROWS`; JSON has no infinity."""
+    """Return the values of `ROWS`; None for infinity, which JSON does not have."""
     found = {value: getattr(scored, value) for _, value in ROWS}
     return {name: x if math.isfinite(x) else None for name, x in found.items()}
 

@@ -17,7 +17,7 @@ from chargen.runs.find import find_checkpoint, open_checkpoint
 from chargen.runs.run import Run
 from chargen.training.verdict import describe_loss
 
-MOST = 5_000  # characters of a line: the sound strings of a stranger's file may be long
+MOST = 5_000  # characters of a line: a stranger's file may be sound and its strings long
 CELL = 40
 
 
@@ -53,7 +53,7 @@ def info(checkpoints: tuple[str, ...], as_json: bool) -> None:
     click.echo(one_line(f"{'checkpoint':<12}{path}{which}"))
     for name, value in describe(read[0]):
         line = f"{name:<12}{value}"
-        click.echo(one_line(line[:MOST]))  # a corpus's name adds no row of its own
+        click.echo(one_line(line[:MOST]))  # so that a corpus's name cannot add a row
 
 
 def facts(found: Checkpoint) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _cell(text: str) -> str:
 
 
 def _cells(found: Checkpoint) -> Iterator[tuple[str, str]]:
-    """Yield (what, value) of what can be told in a column."""
+    """Yield (what, value) for everything that fits into a column."""
     said = facts(found)
     for name in ("validation", "train"):
         loss = said["losses"][name]
@@ -118,7 +118,7 @@ def _cells(found: Checkpoint) -> Iterator[tuple[str, str]]:
 
 
 def describe(found: Checkpoint) -> list[tuple[str, str]]:
-    """Return (what, value) of everything that a checkpoint says of itself."""
+    """Return (what, value) for everything that a checkpoint says of itself."""
     model, size = found.model, len(found.vocabulary)
     rows = [
         (

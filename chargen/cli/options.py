@@ -1,7 +1,7 @@
 """Options of the command line, made from the settings that they stand for.
 
-A setting is described where it is defined (`checks.option`); here it gets its option, and
-messages of the library, which name settings, get the options in their place.
+A setting is described where it is defined (`checks.option`); here it gets its option. The
+library's messages name settings; here the options are put in their place.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ KNOWN = {
     *DESCRIBED,
     *("out", "resume", "overwrite", "init_from", "drop_unused", "tensorboard", "part"),
 }
-"""What a message of the library may name, and the command line has an option for."""
+"""Those names in the library's messages for which the command line has an option."""
 
 LARGE = 10**9
 """Bounds from here on are not worth showing."""
@@ -113,7 +113,7 @@ class SettingOption(click.Option):
 
     Args:
         group: the heading that it stands under.
-        common: whether it comes before the others there.
+        common: whether it comes before the others under that heading.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class SettingOption(click.Option):
         self.common = common
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return what the help says; click puts a default in words into brackets."""
+        """Return what the help says, without click's brackets around a default in words."""
         record = super().get_help_record(ctx)
         if record is None or not isinstance(self.show_default, str):
             return record
@@ -133,7 +133,7 @@ class SettingOption(click.Option):
 
 
 def _type_of(kind: Kind) -> Any:
-    """Return what reads an option of some kind."""
+    """Return the click type that reads an option of some kind."""
     if isinstance(kind, Duration):
         return DurationType()
     if isinstance(kind, ShareOrFile):
@@ -150,11 +150,12 @@ def _type_of(kind: Kind) -> Any:
 
 
 def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[F], F]:
-    """Return what adds the option of a setting to a command.
+    """Return a decorator that adds the option of a setting to a command.
 
     Args:
-        name, value, described: as `checks.options_of` yields them: its name, its default.
-        more: what is different for a `click.Option`.
+        name, value, described: the setting's name, its default and what is known about
+            it, as `checks.options_of` yields them.
+        more: arguments of `click.Option` that are to be different.
     """
     shown: bool | str = value is not None
     if described.default is not None:
@@ -179,11 +180,11 @@ def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[
 
 
 def settings(record: Any, **different: dict[str, Any]) -> Callable[[F], F]:
-    """Return what adds an option for each setting of a record to a command.
+    """Return a decorator that adds an option for each setting of a record to a command.
 
     Args:
         record: a class whose fields are options.
-        different: by setting, arguments of `click.Option` that are to be others.
+        different: arguments of `click.Option` that are to be different, by setting.
     """
 
     def add(command: F) -> F:
@@ -197,7 +198,7 @@ def settings(record: Any, **different: dict[str, Any]) -> Callable[[F], F]:
 def sections(
     parameters: Iterable[click.Parameter], groups: Iterable[str]
 ) -> Iterable[tuple[str, list[click.Option]]]:
-    """Yield the headings of a help page, each with its options, common ones first."""
+    """Yield the headings of a help page, each with its options, the common ones first."""
     found = [p for p in parameters if isinstance(p, click.Option)]
     for group in (*groups, ""):
         members = [p for p in found if getattr(p, "group", "") == group]
@@ -226,8 +227,8 @@ def format_value(setting: str, value: object) -> str:
 def as_options(message: str) -> str:
     """Put options in the place of the settings that a message of the library names.
 
-    "`batch_size`" becomes "--batch-size", "`seconds=60.0`" "--for 1m", "`resume=True`"
-    "--resume".
+    "`batch_size`" becomes "--batch-size", "`seconds=60.0`" becomes "--for 1m", and
+    "`resume=True`" becomes "--resume".
     """
     return _NAMED.sub(_as_option, message)
 

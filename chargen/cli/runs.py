@@ -57,11 +57,12 @@ def _wanted(folders: tuple[Path, ...]) -> list[Run]:
 
 
 def summary(run: Run, *, bare: bool) -> dict[str, Any]:
-    """Return what is known of a run; `error` where it is damaged.
+    """Return what is known about a run; `error` is among it if the run is damaged.
 
     Args:
-        run: which.
-        bare: name it as a command finds it, without a folder where that is enough.
+        run: the run.
+        bare: whether to name it as a command finds it: without a folder, if that is
+            enough.
     """
     name = run.folder.name if bare and not hidden(run.folder) else str(run.folder)
     about: dict[str, Any] = {"name": name, "folder": str(run.folder)}
@@ -112,7 +113,7 @@ def _model(run: dict[str, Any]) -> str:
 
 
 def _short_name(run: dict[str, Any]) -> str:
-    """Return the name on one line; a bundled run that another hides has a long path."""
+    """Return the name on one line; a bundled run that another one hides has a long path."""
     folder = Path(run["folder"])
     if folder.parent == BUNDLED_CHECKPOINTS and run["name"] != folder.name:
         return one_line(f"{folder.name} (bundled)")

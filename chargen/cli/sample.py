@@ -24,7 +24,7 @@ from chargen.text.reading import normalise_newlines
 
 
 class Seed(WholeType):
-    """A random seed, which people take for the text to start from."""
+    """A random seed, which people may mistake for the text to start from."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -68,7 +68,7 @@ def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
     """
     with advice(checkpoint):
         model = load(checkpoint)
-    seed_text = seed_text.removeprefix("\ufeff")  # of a file that an editor wrote
+    seed_text = seed_text.removeprefix("\ufeff")  # from a file that an editor wrote
     sampling, drawn = _sampling(values)
     try:
         characters = generate(model, seed_text, sampling)
@@ -122,7 +122,7 @@ def _sampling(values: dict[str, Any]) -> tuple[Sampling, bool]:
 def _write(texts: Iterable[str], *, raw: bool) -> None:
     """Write texts to stdout as they come, and a newline if they do not end in one.
 
-    A terminal gets, unless `raw`, an escape for what it must not obey.
+    Unless `raw`, a terminal gets an escape for anything that it must not obey.
     """
     console = sys.stdout.isatty()
     last = ""

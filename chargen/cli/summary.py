@@ -14,7 +14,7 @@ from chargen.training.verdict import describe_loss, verdict, xz_nats
 
 
 def had(job: Job) -> str:
-    """How long a run that is resumed has been."""
+    """Say how much training a run that is resumed has had."""
     done = job.checkpoint
     if done is None:
         return "nothing"
@@ -23,14 +23,14 @@ def had(job: Job) -> str:
 
 
 def plan_lines(resolved: Resolved) -> Iterator[str]:
-    """What a training would do, and the command that repeats it."""
+    """Yield what a training would do, and the command for it."""
     yield size(resolved)
     yield from map(as_options, resolved.notes)
     yield f"{invoked_as()} {train_command(resolved, resolved.settings)}"
 
 
 def size(resolved: Resolved) -> str:
-    """What there is to learn from, and how large the model is."""
+    """Say how much there is to learn from, and how large the model is."""
     corpus, different = resolved.corpus, len(resolved.corpus.vocabulary)
     return (
         f"{len(corpus.train):,} characters to learn from, {len(corpus.validation):,} to "
@@ -40,7 +40,7 @@ def size(resolved: Resolved) -> str:
 
 
 def summary(job: Job, program: str) -> Iterator[str]:
-    """The last lines of a training: how good it is, and what to type next."""
+    """Yield the last lines of a training: how good the model is, and what to type next."""
     best, longer, resolved = job.run.read("best"), True, job.resolved
     if best.validation_loss is not None:
         yield f"best validation loss: {describe_loss(best.validation_loss)}"

@@ -19,15 +19,15 @@ from chargen.training.job import Job
 SAMPLE_LENGTH = 120
 SAMPLE_ROWS = 5
 SAMPLE_TEMPERATURE = 0.8
-SETTLED = 5  # steps before a time to go is believed
+SETTLED = 5  # steps before an estimate of the time left is believed
 PLAIN_INTERVAL = 10.0  # seconds between two progress lines where there is no terminal
 
 
 class Terminal:
-    """A listener that shows a training on stderr; a context, for the progress bar.
+    """A listener that shows a training on stderr; a context, because of the progress bar.
 
-    At each evaluation it shows a short sample, always from the same seed, so that one
-    watches the model learn.
+    At each evaluation it shows a short sample, always from the same seed, so that one can
+    watch the model learn.
     """
 
     def __init__(self, job: Job, console: Console) -> None:
@@ -57,7 +57,7 @@ class Terminal:
             self._bar.stop()
 
     def __call__(self, event: Event) -> None:
-        """Listen to the trainer; once nobody reads any more, in silence."""
+        """Listen to the trainer; fall silent once nobody reads any more."""
         if self._gone:
             return
         try:

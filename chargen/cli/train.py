@@ -39,7 +39,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def own(*names: str, group: str, **more: Any) -> Callable[[F], F]:
-    """Return what adds an option that is not a setting of the run."""
+    """Return a decorator that adds an option that is not a setting of the run."""
     return click.option(*names, cls=SettingOption, group=group, **more)
 
 
@@ -107,7 +107,7 @@ OWN_OPTIONS = (
 """The options that are not settings, by group in the order of the help."""
 
 WISHES = ("out", "resume", "overwrite", "init_from", "drop_unused")
-"""Those of them that belong to what is asked for, and not to how it is shown."""
+"""Those of them that say what is asked for, rather than how it is shown."""
 
 
 def own_options(command: F) -> F:
@@ -163,7 +163,7 @@ def train(
 
 
 def _given(ctx: click.Context, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that were asked for, on the command line or by a variable."""
+    """Return the settings that were given, on the command line or in the environment."""
     sources = {name: ctx.get_parameter_source(name) for name in values}
     given = {k: v for k, v in values.items() if sources[k] != ParameterSource.DEFAULT}
     typed = {name for name in LENGTHS if sources[name] == ParameterSource.COMMANDLINE}
@@ -239,8 +239,8 @@ def _write_folder(folder: Path) -> None:
 def tensorflow_silenced(verbose: bool) -> Iterator[None]:
     """Keep TensorFlow's start-up messages off the terminal, unless starting fails.
 
-    Its C++ part writes to the file descriptor before any log level is obeyed, so the
-    descriptor itself is turned to a file.
+    Its C++ part writes to the file descriptor before it obeys any log level, so the
+    descriptor itself is redirected to a file.
     """
     if verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")

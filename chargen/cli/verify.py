@@ -43,7 +43,7 @@ def verify(ctx: click.Context, /, runs: tuple[str, ...], as_json: bool) -> None:
 
 
 class _Report:
-    """What was found in a folder; printed while it is found, for it may take a while."""
+    """What was found in a folder; it is printed as it is found, which may take a while."""
 
     def __init__(self, folder: Path, *, silent: bool) -> None:
         self.folder = folder
@@ -67,9 +67,9 @@ class _Report:
         indent: str = "  ",
         gone: Callable[[], bool] | None = None,
     ) -> bool:
-        """Note what comes of a look at something; return whether it is sound.
+        """Look at something and note the outcome; return whether it is sound.
 
-        Where `gone` says that it is not there any more, nothing is noted.
+        Nothing is noted if `gone` says that the thing is not there any more.
         """
         try:
             found, sound = look(), True
@@ -111,7 +111,7 @@ def _verify(folder: Path, *, silent: bool) -> _Report:
         report.say("  no checkpoint yet")
         return report
     for step in steps:
-        # A training beside us may remove a step while it is looked at.
+        # A training that runs at the same time may remove a step while it is looked at.
         if report.check(step.name, partial(_read, step), gone=partial(_is_gone, step)):
             report.newest_sound = step.name
     for pointer in POINTERS:

@@ -1,4 +1,4 @@
-"""The recurrent cells: one record each, from which all else about a cell follows.
+"""The recurrent cells: one record each, from which everything else about a cell follows.
 
 The equations stand where they are computed: in `sampling.engine` (NumPy), and in
 `training.tf.recurrent` (TensorFlow, with gradients).
@@ -14,14 +14,14 @@ class Cell:
     """A kind of recurrent layer, laid out as Keras has it.
 
     Attributes:
-        name: in settings and checkpoints.
+        name: its name in settings and checkpoints.
         keras: the name of Keras's layer.
-        gates: one letter each, in the order of the kernels' columns.
-        logistic: those of them that go through σ; the others go through tanh.
-        states: the arrays of (B, H) that it carries from one time step to the next; the
+        gates: one letter for each, in the order of the kernels' columns.
+        logistic: those gates that go through σ; the others go through tanh.
+        states: the arrays (B, H) that it carries from one time step to the next; the
             first is its output.
-        two_biases: whether the recurrent product has a bias of its own: a bias is then
-            (2, G·H), the inputs' row first, and else (G·H,).
+        two_biases: whether the recurrent product has a bias of its own. A layer's bias is
+            then (2, G·H), with the inputs' row first; otherwise it is (G·H,).
     """
 
     name: str

@@ -59,10 +59,10 @@ class ModelConfig:
         return dataclasses.asdict(self)
 
     def weight_shapes(self, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
-        """Return name → shape of every weight, in the checkpoint's order.
+        """Return the shape of every weight by its name, in the checkpoint's order.
 
-        Layout and gate order are Keras's: LSTM i, f, c, o; GRU z, r, h with a bias of
-        shape (2, 3H), the input's row first.
+        The layout and the order of the gates are Keras's: i, f, c, o for LSTM; z, r, h
+        for GRU, with a bias of shape (2, 3H), the inputs' row first.
         """
         units, cell = self.units, CELLS[self.cell]
         columns = len(cell.gates) * units

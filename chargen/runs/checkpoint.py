@@ -1,8 +1,8 @@
 """One checkpoint: a step directory, format 1.
 
-docs/checkpoints.md is the contract. Reading runs no code of the file's and allocates
-nothing that the limits below do not allow: sizes, names, shapes and dtypes are checked
-before a weight is touched. Everything that opens a checkpoint goes through `read`.
+docs/checkpoints.md is the contract. Reading runs no code from the file and allocates
+nothing beyond the limits below: sizes, names, shapes and dtypes are checked before a
+weight is touched. Everything that opens a checkpoint goes through `read`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WEIGHTS = "weights.safetensors"
 RESUME = "resume.safetensors"
 
 RESUME_KINDS = ("counter", "optimizer", "state", "weight")
-"""How the names of the resume part begin, up to the first full stop."""
+"""How the names in the resume part begin, up to the first full stop."""
 
 MAX_STATES = 2**28  # bytes of recurrent states in the resume part
 MAX_SOURCES = 1_000
@@ -42,7 +42,7 @@ TEXT_POLICY = {
     "lowercase": False,
     "documents": "none",
 }
-"""How this release reads texts; the encoding comes on top."""
+"""How this release reads texts; a checkpoint states the encoding as well."""
 
 KEYS = (
     "format",
@@ -69,14 +69,15 @@ class Checkpoint:
         model: the model's shape.
         vocabulary: its characters.
         text: how the text was read: encoding, newlines, normalize, lowercase, documents.
-        corpus: the files that it learned from.
-        training: settings as resolved: name → number, string or boolean.
+        corpus: the files that the model learned from, and those that were held out.
+        training: the settings as resolved, by name: numbers, strings and booleans.
         step: updates done. epoch: passes over the training text. seconds: time spent.
-        train_loss, validation_loss: nats per character; None where not measured.
-        weights: float32 arrays by name, see `ModelConfig.weight_shapes`.
-        resume: what a training needs besides to go on; empty if not read.
+        train_loss, validation_loss: nats per character; None if not measured.
+        weights: float32 arrays by name; see `ModelConfig.weight_shapes`.
+        resume: the resume part: what else a training needs to go on; empty if not read.
         chargen: the version that wrote it.
-        files: bytes of each file that it was read from; empty before it is written.
+        files: the size in bytes of each file that it was read from, by name; empty before
+            it is written.
     """
 
     model: ModelConfig
@@ -148,7 +149,7 @@ def read(folder: Path, *, resume: bool = False) -> Checkpoint:
 
     Args:
         folder: the step directory.
-        resume: read what a training needs to go on, too.
+        resume: whether to read the resume part, too.
 
     Raises:
         CheckpointError: something is missing, damaged, beyond the limits, or written in
@@ -165,7 +166,7 @@ def read(folder: Path, *, resume: bool = False) -> Checkpoint:
 
 
 def _read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, Any]]:
-    """Read checkpoint.json: all but the arrays, and what it says of their files."""
+    """Read checkpoint.json: everything but the arrays, and what it says of their files."""
     manifest = read_json(folder / MANIFEST)
     version = manifest.get("format") if isinstance(manifest, dict) else None
     if isinstance(version, int) and version > FORMAT:
@@ -343,7 +344,7 @@ def _read_weights(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -
 
 
 def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) -> Arrays:
-    """Read what else a training needs; the trainer knows its names and shapes."""
+    """Read the resume part; it is the trainer that knows its names and shapes."""
     if RESUME not in files:
         raise CheckpointError(
             f"{folder} has no {RESUME}: it can be sampled from, but its "

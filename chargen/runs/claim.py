@@ -2,9 +2,9 @@
 
 While a training holds a claim, no other process trains its run. A training that ends before
 its first checkpoint leaves nothing behind, and no run is lost by replacing it: until the
-first checkpoint of the new one is safe, the old one is put aside as NAME.replaced-TIME. It
-comes back when the training ends before that, or, if the process was killed, as soon as a
-training is asked for in that folder again (`bring_back`).
+first checkpoint of the new run is safe, the old one is put aside as NAME.replaced-TIME. It
+comes back if the training ends before that or, if the process was killed, as soon as
+another training is asked for in that folder (`bring_back`).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Claim:
 
     Attributes:
         run: the run.
-        created: whether the folder is new, and this claim's.
-        replaced: where the run that it replaces is kept; None: there is none any more.
+        created: whether the folder is new, and was made for this claim.
+        replaced: where the run that it replaces is kept; None if there is none (any more).
         notes: what the user should know.
     """
 
@@ -50,12 +50,12 @@ class Claim:
 
 @contextlib.contextmanager
 def claim_new(name: str, out: Path | None, *, overwrite: bool) -> Iterator[Claim]:
-    """Take a folder for a new run, and remove it again unless it holds a checkpoint then.
+    """Take a folder for a new run; remove it at the end unless it holds a checkpoint.
 
     Args:
-        name: what a run without `out` is called, in `checkpoints/`: name, name-2, name-3 …
+        name: what a run without `out` is called in `checkpoints/`: name, name-2, name-3 …
         out: the folder.
-        overwrite: replace the run in `out`.
+        overwrite: whether to replace the run in `out`.
 
     Raises:
         SettingsError: there is a run in `out` already, or something else.
@@ -81,7 +81,7 @@ def claim_new(name: str, out: Path | None, *, overwrite: bool) -> Iterator[Claim
         claim = Claim(Run(folder), replaced=replaced)
         undo.callback(_remove, claim)
         with locked(folder) as note:
-            claim.created = True  # and not by another process, which has the lock then
+            claim.created = True  # another process that made it would hold the lock
             claim.notes = (note,) if note else ()
             try:
                 yield claim
@@ -92,7 +92,7 @@ def claim_new(name: str, out: Path | None, *, overwrite: bool) -> Iterator[Claim
 
 @contextlib.contextmanager
 def claim_old(run: Run, latest: int | None) -> Iterator[Claim]:
-    """Take the folder of a run that is to be gone on with.
+    """Take the folder of a run that is to be resumed.
 
     Args:
         run: the run.
@@ -113,10 +113,10 @@ def claim_old(run: Run, latest: int | None) -> Iterator[Claim]:
 
 
 def bring_back(folder: Path) -> str | None:
-    """Bring a run back that a killed process was about to replace.
+    """Bring back a run that a killed process was about to replace.
 
     Returns:
-        What to know; None: there was no such run.
+        A note for the user; None if there was no such run.
 
     Raises:
         CheckpointError: another process is training its replacement.
@@ -158,7 +158,7 @@ def _first_free(name: str) -> Path:
 
 
 def _put_aside(out: Path, overwrite: bool) -> Path | None:
-    """Put a run that is to be replaced aside; return where it is, if there was one."""
+    """Put aside a run that is to be replaced; return where it is now, if there was one."""
     run = Run(out)
     if run.exists():
         if not overwrite:
@@ -185,7 +185,7 @@ def _require_replaceable(run: Run) -> str | None:
     """Refuse to replace what is more than a run, and what another process trains.
 
     Returns:
-        What to know where it cannot be told whether another process trains it.
+        A note if it cannot be told whether another process trains the run; otherwise None.
     """
     if not (is_nothing(run.folder) or is_only_a_run(run)):
         raise SettingsError(
@@ -226,7 +226,7 @@ def _only_events(folder: Path) -> bool:
 
 
 def _remove(claim: Claim) -> None:
-    """Remove a new folder, and `checkpoints/` as well where it was the last one in it."""
+    """Remove a new folder, and `checkpoints/` as well if it was the last one in there."""
     folder = claim.run.folder
     if not claim.created:
         with contextlib.suppress(OSError):  # what is in it is somebody else's

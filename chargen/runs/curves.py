@@ -15,7 +15,7 @@ from chargen.errors import SettingsError
 from chargen.runs.run import Run
 
 AXES = {"seconds": "seconds", "steps": "step", "epochs": "epoch"}
-"""What a curve can run along → its name in a log."""
+"""What a curve can run along, with the name that it has in a log."""
 
 PICTURES = (".png", ".svg")
 MARKS = "ox+*#@%&"
@@ -32,8 +32,8 @@ class Curve:
     """The losses of one run.
 
     Attributes:
-        name: of the run.
-        train, validation: (where, nats a character) of each line of its log, in order.
+        name: the name of the run.
+        train, validation: (where, nats per character) for each line of its log, in order.
     """
 
     name: str
@@ -50,7 +50,7 @@ def read_curve(run: Run, name: str, by: str) -> Curve:
     """Read the log of a run.
 
     Args:
-        run: which.
+        run: the run.
         name: what to call it.
         by: one of `AXES`.
 
@@ -95,7 +95,7 @@ def draw(curves: Sequence[Curve], path: Path, by: str) -> bool:
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
         for i, curve in enumerate(curves):
-            name = one_line(curve.name).replace("$", r"\$")  # it is not a formula
+            name = one_line(curve.name).replace("$", r"\$")  # a name is not a formula
             if curve.train:
                 (line,) = axes.plot(*zip(*curve.train, strict=True), color=f"C{i}")
                 line.set(linewidth=0.8, alpha=0.6, label=f"training: {name}")
@@ -118,12 +118,12 @@ def draw(curves: Sequence[Curve], path: Path, by: str) -> bool:
 
 
 def sketch(curves: Sequence[Curve], by: str, *, width: int, height: int) -> list[str]:
-    """Return the lines of a drawing in text, one curve a run.
+    """Return the lines of a drawing in text, with one curve per run.
 
     Args:
         curves: at least one.
         by: what they run along.
-        width, height: of the plane between the axes, in characters.
+        width, height: the size of the plane between the axes, in characters.
     """
     told = [np.array(curve.told) for curve in curves]
     every = np.concatenate(told)  # (points, 2)

@@ -18,16 +18,16 @@ from chargen.system.files import exists, listed, shipped
 from chargen.text.sources import in_role
 
 RUNS = Path("checkpoints")
-"""Where runs are kept, below the folder one works in."""
+"""Where runs are kept, below the current folder."""
 
 BUNDLED_CHECKPOINTS = shipped("checkpoints", "checkpoints/bundled")
 
 REPLACED = ".replaced-"
-"""What a run is called, besides its name and the time, until its replacement is safe."""
+"""What stands between the name of a run that is put aside and the time; see `claim`."""
 
 
 def checkpoint_folders() -> list[Path]:
-    """Return the folders in which the name of a run is looked up, in this order."""
+    """Return the folders in which the name of a run is looked up, in order."""
     home = os.environ.get("CHARGEN_HOME")
     return [RUNS, *([Path(home)] if home else []), BUNDLED_CHECKPOINTS]
 
@@ -42,7 +42,7 @@ def runs_in(places: Iterable[Path]) -> list[Run]:
 
 
 def known_runs() -> list[tuple[str, Path]]:
-    """Return (name, folder) of every run that a bare name finds, best place first."""
+    """Return (name, folder) of every run that a bare name finds, sorted by name."""
     found: dict[str, Path] = {}
     for run in runs_in(checkpoint_folders()):
         found.setdefault(run.folder.name, run.folder)
@@ -68,9 +68,9 @@ def find_checkpoint(name: str) -> Path:
 
 
 def newer_run(folder: Path) -> Path | None:
-    """Return the newest run that training a text again has put beside its first one.
+    """Return the newest of the runs that training the same text again put beside `folder`.
 
-    None where `folder` is no such first run, or there is none.
+    None if there is no such run, or if `folder` is not the first run of its text.
     """
     found = []
     for path in listed(folder.parent):
@@ -90,7 +90,7 @@ def _corpus_name(folder: Path) -> str | None:
 
 
 def hidden(folder: Path) -> bool:
-    """Whether the name of a run's folder, alone, means another one or nothing."""
+    """Whether the bare name of a run's folder means another run, or nothing."""
     try:
         return find_checkpoint(folder.name) != folder
     except CheckpointError:
@@ -98,7 +98,7 @@ def hidden(folder: Path) -> bool:
 
 
 def hides_bundled(name: str) -> bool:
-    """Whether a bare name means the user's own checkpoint, and a bundled one's as well."""
+    """Whether a bare name means a checkpoint of the user's own that hides a bundled one."""
     path = Path(name)
     bare = bool(name) and not exists(path) and exists(BUNDLED_CHECKPOINTS / name)
     return bare and find_checkpoint(name) != BUNDLED_CHECKPOINTS / name
@@ -133,16 +133,16 @@ def open_checkpoint(name: str) -> Checkpoint:
 
 
 def _runs_below(folder: Path) -> str:
-    """Name the runs in a folder that is not one itself."""
+    """Name the runs in a folder that is not a run itself."""
     names = [run.folder.name for run in runs_in([folder])]
     return f". These are runs: {', '.join(names[:5])}" if names else ""
 
 
 def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
-    """Return the run in `out`, or the newest one of the corpus; None: there is none.
+    """Return the run in `out`, or the newest one of the corpus; None if there is none.
 
-    One that was stopped before its first checkpoint comes last, however new it is.
-    Where `out` is a step directory, it is the run that holds it.
+    A run that was stopped before its first checkpoint comes last, however new it is.
+    If `out` is a step directory, the run that holds it is returned.
     """
     if out is not None and is_step(out) and Run(out.parent).exists():
         return Run(out.parent)
@@ -170,9 +170,10 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
 
 
 def set_aside(folder: Path) -> Path | None:
-    """Return the run that one without a checkpoint is to replace; see `claim`.
+    """Return the run that was put aside for one without a checkpoint; see `claim`.
 
-    The newest, if there are several; None where `folder` has a checkpoint of its own.
+    If there are several, the newest is returned; None if there is none, or if `folder`
+    has a checkpoint of its own.
     """
     if any(Run(folder).has(pointer) for pointer in POINTERS):
         return None

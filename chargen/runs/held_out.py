@@ -22,7 +22,7 @@ class Part:
     """A part of a text.
 
     Attributes:
-        name: the part and the file that it is of, for people.
+        name: the part and the file that it is from, for people.
         characters: the part.
         context: what stands just before it, and may be read but is not scored.
     """
@@ -38,8 +38,8 @@ def find_part(checkpoint: Checkpoint, part: str, files: Sequence[Path] = ()) -> 
     Args:
         checkpoint: what was trained.
         part: "validation" or "test".
-        files: where to look; without any, for the name of the text here and among the
-            bundled ones.
+        files: where to look for the text; if there are none, it is looked for by its name
+            in the current folder and among the bundled texts.
 
     Raises:
         SettingsError: the run has no such part, or none of the files is its text.
@@ -75,7 +75,7 @@ def find_part(checkpoint: Checkpoint, part: str, files: Sequence[Path] = ()) -> 
 
 
 def _share(held: Any) -> float:
-    """Return the share of the text that a part takes: none where it has its own file."""
+    """Return the share of the text that a part takes: 0 if it has a file of its own."""
     if held is None or isinstance(held, str):
         return 0.0
     if not (is_number(held) and 0 <= held < 1):
@@ -84,7 +84,7 @@ def _share(held: Any) -> float:
 
 
 def _find(source: Source, part: str, files: Sequence[Path], encoding: str) -> Text:
-    """Return the text that a checkpoint speaks of."""
+    """Return the text that a checkpoint names."""
     for path in files or _places(source.name):
         if _sha256(path) == source.sha256:
             return read_text(path, encoding=encoding)
@@ -110,7 +110,10 @@ def _sha256(path: Path) -> str:
 
 
 def _places(name: str) -> list[Path]:
-    """Return the files of a name that a checkpoint gives: no path, it may be anybody's."""
+    """Return the files that have the name that a checkpoint gives.
+
+    A path is not followed: the checkpoint may be anybody's.
+    """
     if Path(name).name != name:
         return []
     places = (Path(name), BUNDLED_CORPORA / name)

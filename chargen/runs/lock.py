@@ -1,6 +1,6 @@
-"""The lock of a run: one process trains it.
+"""The lock of a run: only one process trains it.
 
-It is the operating system's, and goes with the process, however that ends.
+It is a lock of the operating system's, and goes with the process, however that ends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def locked(folder: Path) -> Iterator[str | None]:
     """Keep other processes from training the run in a folder, within a context.
 
     Yields:
-        What to know where the file system has no locks; else None.
+        A note if the file system has no locks; otherwise None.
 
     Raises:
         CheckpointError: another process has it, or its file cannot be written.

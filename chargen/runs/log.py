@@ -22,7 +22,7 @@ from chargen.system.files import (
 LOG_FILE = "log.jsonl"
 MAX_LOG = 2**24  # bytes
 MAX_LINES = 100_000
-MAX_LINE = 2**12  # bytes of a line that is looked at
+MAX_LINE = 2**12  # bytes of a line that are looked at
 
 AMOUNTS = ("epoch", "seconds", "learning_rate", "characters_per_second")
 """What every line has, besides its kind, its step and its losses."""
@@ -57,7 +57,7 @@ class Log:
                 file.write(dump_json(line, indent=None))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines; one that is damaged is left out.
+        """Yield the lines; damaged ones are left out.
 
         Raises:
             CheckpointError: it cannot be read, or is too long.
@@ -73,7 +73,7 @@ class Log:
         return sum(line is None for line in self._lines())
 
     def _lines(self) -> Iterator[dict[str, Any] | None]:
-        """Yield the lines, None for one that is damaged.
+        """Yield the lines, with None for each one that is damaged.
 
         Raises:
             CheckpointError: it cannot be read, or is too long.

@@ -13,10 +13,10 @@ from chargen.system.files import TEMPORARY, writing
 def go_back(run: Run, step: Path) -> None:
     """Move `latest` to an older step, and `best` too if it is damaged or newer.
 
-    What is newer is removed. Nothing is changed unless the step can be resumed from.
+    Newer steps are removed. Nothing is changed unless the step can be resumed from.
 
     Raises:
-        CheckpointError: the step is damaged, or none of this run.
+        CheckpointError: the step is damaged, or is not one of this run.
     """
     order = run.steps()
     own = run.folder / step.name
@@ -40,10 +40,11 @@ def repair(run: Run) -> None:
     """Undo what a crash left half done, before training goes on.
 
     A `best` newer than `latest` means a crash between the two moves: `latest` moves
-    up. What is newer than `latest` was never published, and goes, as does what has a
-    temporary name.
+    up. Whatever is newer than `latest` was never published and is removed, and so is
+    whatever has a temporary name.
 
-    A run's first checkpoint may have been renamed and not pointed to: it is whole.
+    A run's first checkpoint may have been renamed but not yet pointed to. It is whole, and
+    both pointers move to it.
 
     Raises:
         DamagedError: there are checkpoints, and a pointer is missing.

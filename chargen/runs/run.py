@@ -7,9 +7,9 @@
       step-00002000/ a checkpoint
 
 A checkpoint is written under a temporary name in the run's own folder, flushed, renamed,
-and only then pointed to: a crash at any instant leaves the one before readable. A name is
-never used twice; a second checkpoint of a step (an interrupted evaluation, say) is
-`step-00002000-2`.
+and only then pointed to: a crash at any instant leaves the previous one readable. A name
+is never used twice; a second checkpoint of a step (after an interrupted evaluation, say)
+is `step-00002000-2`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ STEP_NAME = re.compile(r"step-([0-9]{8,18})(?:-([0-9]{1,6}))?", re.ASCII)
 MAX_POINTER = 100
 
 TRIED = 3
-"""How many checkpoints are tried in search of a sound one: so many are kept by default."""
+"""How many checkpoints are tried in search of a sound one: as many as are usually kept."""
 
 
 class Run:
@@ -72,7 +72,7 @@ class Run:
         return os.path.isfile(self.folder / pointer)
 
     def latest_step(self) -> int | None:
-        """Return the number of the step that `latest` names; None: there is none yet."""
+        """Return the number of the step that `latest` names; None if there is none yet."""
         if not self.has("latest"):
             return None
         match = STEP_NAME.fullmatch(self.step_folder("latest").name)
@@ -116,7 +116,8 @@ class Run:
             return read_step(step, resume=resume)
         except CheckpointError as error:
             message = str(error)  # and let go of what had been read
-        # A training beside us may have moved the pointer and removed the step.
+        # A training that runs at the same time may have moved the pointer and removed the
+        # step.
         moved = self.step_folder(pointer)
         if moved == step:
             raise self.damaged(message, step, resume=resume)
@@ -139,15 +140,15 @@ class Run:
         return [path for *_, path in sorted(found)]
 
     def publish(self, checkpoint: Checkpoint, *, best: bool, keep: int) -> Path:
-        """Write a checkpoint and move `latest` to it, and `best` if it is that.
+        """Write a checkpoint, and move `latest` to it, and `best` if it is the best.
 
         A run's first checkpoint is its best until a better one comes.
 
         Args:
             checkpoint: what to write.
             best: whether it has the lowest validation loss so far.
-            keep: how many of the newest checkpoints stay; all others are removed once the
-                pointers have moved, but for those that the pointers name.
+            keep: how many of the newest checkpoints stay; once the pointers have moved, all
+                others are removed, except those that the pointers name.
 
         Returns:
             The new step directory.
@@ -158,13 +159,13 @@ class Run:
         """
         temporary = self.folder / f"{TEMPORARY}step-{os.getpid()}"
         try:
-            shutil.rmtree(temporary, ignore_errors=True)  # of a dead one of our number
+            shutil.rmtree(temporary, ignore_errors=True)  # of a dead process of our number
             name = self._free_name(checkpoint.step)
             write(temporary, checkpoint)
             os.rename(temporary, self.folder / name)
             sync_folder(self.folder)
             # `best` first: a run whose `latest` exists can be sampled from. A crash
-            # between the two is mended by `repair`.
+            # between the two is put right by `repair`.
             if best or not self.has("best"):
                 self.point("best", name)
             self.point("latest", name)
@@ -175,18 +176,18 @@ class Run:
                 "goes on with them once that is mended"
             ) from error
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)  # there after a failure only
+            shutil.rmtree(temporary, ignore_errors=True)  # only there after a failure
         self._rotate(keep)
         return self.folder / name
 
     def newest_sound(
         self, *, resume: bool = False, besides: Path | None = None
     ) -> Path | None:
-        """Return the newest step directory that can be read, of the newest few.
+        """Return the newest step directory that can be read, among the newest few.
 
         Args:
-            resume: whether its training has to be able to go on.
-            besides: one that is known to be damaged.
+            resume: whether training has to be able to go on from it.
+            besides: a step directory that is known to be damaged.
         """
         others = [step for step in reversed(self.steps()) if step != besides]
         for step in others[:TRIED]:
@@ -198,7 +199,7 @@ class Run:
     def damaged(
         self, message: str, step: Path | None = None, *, resume: bool = False
     ) -> DamagedError:
-        """Return the error for damage, which names the newest sound step besides `step`."""
+        """Return the error for damage; it names the newest sound step other than `step`."""
         sound = self.newest_sound(resume=resume, besides=step)
         return DamagedError(message, sound=sound)
 
@@ -230,7 +231,7 @@ class Run:
         taken = [path.name for path in self.steps() if path.name.startswith(name)]
         if not taken:
             return name
-        # The newest is never rotated away, so that a later name was never used.
+        # The newest step is never rotated away, so no later name has been used before.
         match = STEP_NAME.fullmatch(taken[-1])
         free = f"{name}-{int(match[2] or 1) + 1 if match else 2}"
         if not STEP_NAME.fullmatch(free):
@@ -238,7 +239,7 @@ class Run:
         return free
 
     def point(self, pointer: str, name: str) -> None:
-        """Move a pointer to a step directory of a name."""
+        """Make a pointer name a step directory."""
         replace_file(self.folder / pointer, f"{name}\n".encode("ascii"))
 
     def _rotate(self, keep: int) -> None:

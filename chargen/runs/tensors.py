@@ -22,7 +22,7 @@ from chargen.checks import is_count
 from chargen.system.files import opened, parse_json
 
 DTYPES = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8"}
-"""What a checkpoint may hold, of what safetensors has; as NumPy calls it."""
+"""The dtypes of safetensors that a checkpoint may hold, with NumPy's names for them."""
 
 MAX_HEADER = 2**20
 MAX_DIMENSIONS = 8
@@ -49,7 +49,7 @@ class Entry:
 
 def tensor_bytes(arrays: Arrays) -> bytes:
     """Return arrays as a safetensors file."""
-    # safetensors writes an array's memory as it lies, whatever its strides.
+    # safetensors writes an array's memory as it is, whatever its strides.
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     return safetensors.numpy.save(whole)
 
@@ -61,13 +61,13 @@ def read_tensors(
 
     Args:
         path: the file.
-        size: its bytes, as recorded elsewhere.
+        size: its size in bytes, as recorded elsewhere.
         sha256: its hash, likewise.
         check: called with the header before anything is allocated for an array; raises a
-            `ValueError` where it is not what is expected.
+            `ValueError` if the header is not what is expected.
 
     Raises:
-        CheckpointError: the file is missing, unreadable, or no regular file.
+        CheckpointError: the file is missing, unreadable, or not a regular file.
         ValueError: it is damaged, is not such a file, or has values that are not finite.
     """
     with opened(path) as (file, found):
@@ -85,7 +85,7 @@ def read_tensors(
             raise ValueError("damaged: its SHA-256 is not the recorded one")
     if bad:
         raise ValueError(f"{bad[0]} has values that are not finite")
-    # The library returns them in the order of the alphabet, and so do we.
+    # The library returns them in alphabetical order, and so do we.
     return {name: arrays[name] for name in sorted(arrays)}
 
 

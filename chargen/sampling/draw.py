@@ -1,7 +1,7 @@
 """The random stream and the draw. NumPy only.
 
 The draw is documented to the bit, because NumPy guarantees the raw integers of PCG64
-across versions and not the methods of `Generator`: a raw 64-bit integer r gives the
+across versions, but not the methods of `Generator`: a raw 64-bit integer r gives the
 uniform number u = (r >> 11) · 2⁻⁵³ in [0, 1), and the id drawn is the first whose
 cumulative probability exceeds u.
 """

@@ -10,9 +10,9 @@ Equations, with x = the layer's input, h = its state, * elementwise, and Keras's
                 h̃ = tanh(n + σ(r + r') * n')                form `reset_after` of Keras
                 h' = σ(z + z') * h + (1 - σ(z + z')) * h̃
 
-The first layer's product is folded into a table, `embedding @ K + b`, so that a step reads
-one row of it; but not where the table would have more numbers than the model, which a vast
-vocabulary brings about. Shapes: B texts side by side, H units, V characters.
+The first layer's product is folded into a table, `embedding @ K + b`, so that a step only
+reads a row of it. With a vast vocabulary the table could have more numbers than the model;
+then it is not made. Shapes: B texts side by side, H units, V characters.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class State:
     __slots__ = ("_layers",)
 
     def __init__(self, layers: tuple[tuple[Array, ...], ...]) -> None:
-        self._layers = layers  # for each layer the arrays (B, H) that its cell carries
+        self._layers = layers  # for each layer, the arrays (B, H) that its cell carries
 
 
 class Engine:
@@ -48,9 +48,9 @@ class Engine:
     Args:
         config: the model's shape.
         vocabulary: its V characters.
-        weights: float32 arrays by name and shape as `config.weight_shapes(V)`.
-        start: the character that a text without a seed text starts from, where the
-            vocabulary has no newline to start from; it is not part of the text. None:
+        weights: float32 arrays, with the names and shapes of `config.weight_shapes(V)`.
+        start: the character that a text without a seed text starts from, if the
+            vocabulary has no newline to start from; it is not part of the text. None for
             the vocabulary's first.
 
     Raises:
@@ -105,7 +105,7 @@ class Engine:
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Engine:
-        """Return the engine of a checkpoint, which starts texts as its docs say."""
+        """Return a checkpoint's engine; it starts texts as docs/checkpoints.md says."""
         vocabulary = checkpoint.vocabulary
         start = checkpoint.training.get("commonest_character")
         if not isinstance(start, str) or start not in vocabulary:
@@ -124,7 +124,7 @@ class Engine:
 
         Args:
             ids: int32 (B,).
-            state: of these texts; it is not changed.
+            state: the state of these texts; it is not changed.
 
         Returns:
             logits float32 (B, V), and the new state.
@@ -172,10 +172,10 @@ class _Columns(NamedTuple):
 
 
 def _gate_columns(config: ModelConfig) -> _Columns:
-    """How the columns of kernels and biases are laid out for a fast step.
+    """Return how the columns of kernels and biases are laid out for a fast step.
 
-    σ(t) = ½ tanh(t / 2) + ½, which cannot overflow: the columns of sigmoid gates are
-    halved (without rounding), so that one tanh serves all gates, and put side by side.
+    σ(t) = ½ tanh(t / 2) + ½, which cannot overflow. So the columns of the sigmoid gates
+    are halved, which takes no rounding, and put side by side: one tanh serves all gates.
     """
     cell, units = CELLS[config.cell], config.units
     gates = sorted(cell.gates, key=lambda gate: gate not in cell.logistic)

@@ -32,7 +32,7 @@ class Evaluation:
     Attributes:
         nats: mean cross-entropy, natural logarithm, per scored character.
         characters: how many characters were scored.
-        utf8_bytes: how many bytes those have in UTF-8.
+        utf8_bytes: how many bytes these have in UTF-8.
         unknown: how many characters the model never saw; they were left out.
     """
 
@@ -48,12 +48,12 @@ class Evaluation:
 
     @property
     def bits_per_byte(self) -> float:
-        """Bits per UTF-8 byte: comparable between models of other units of text."""
+        """Bits per UTF-8 byte, comparable between models with different units of text."""
         return self.bits * self.characters / self.utf8_bytes
 
     @property
     def perplexity(self) -> float:
-        """exp(nats): the loss of choosing evenly among so many characters."""
+        """exp(nats): the model is as unsure as one that chooses among so many evenly."""
         return perplexity(self.nats)
 
 
@@ -73,11 +73,11 @@ def evaluate(
         context: the text just before, which the model may know; its last 201 characters
             are used.
         cold_every: start from a zero state every so many characters, as models with a
-            fixed window must. None: the state is carried along up to 16 streams, each
-            warmed on the 200 characters before it. The trainer scores like that.
-        skip_unknown: read the text and the context as if they did not have the characters
-            that the model never saw. It gives them no probability, so that scored they
-            would make every loss infinite.
+            fixed window must. With None, the state is carried along up to 16 streams, each
+            warmed up on the 200 characters before it, as the trainer does.
+        skip_unknown: whether to leave characters that the model never saw out of the text
+            and the context. The model gives them no probability: if they were scored,
+            they would make every loss infinite.
 
     Raises:
         UnknownCharacterError: there are characters that the model never saw, and they

@@ -19,7 +19,7 @@ from chargen.text.reading import normalise_newlines
 from chargen.text.vocabulary import Ids
 
 HISTORY = 2**14
-"""Characters that rules are shown of what has been written."""
+"""How many of the last characters the rules are shown."""
 
 
 def random_seed() -> int:
@@ -37,13 +37,13 @@ def generate(
 
     Args:
         model: what `chargen.load` returns.
-        seed_text: the text to continue, of any length. Empty: the model starts on a
-            newline, or on the commonest character where it knows no newline.
-        sampling: how to draw; None: the defaults of `Sampling`.
-        options: fields of `Sampling` that are to be others: `length` (characters to
-            generate, at least 0), `temperature` (at least 0; 0 always takes the likeliest
-            character), `seed` (of the random draws, at least 0; the same seed gives the
-            same text; None draws one).
+        seed_text: the text to continue, of any length. If it is empty, the model starts on
+            a newline, or on the commonest character if it knows no newline.
+        sampling: how to draw; None for the defaults of `Sampling`.
+        options: fields of `Sampling` that are to be different: `length` (the number of
+            characters to generate, at least 0), `temperature` (at least 0; 0 always takes
+            the likeliest character) and `seed` (for the random draws, at least 0; the same
+            seed gives the same text; None draws one).
 
     Returns:
         An iterator over the new characters; the seed text is not among them.

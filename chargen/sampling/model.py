@@ -1,4 +1,4 @@
-"""A model to sample from: all that generating and scoring know of one."""
+"""A model to sample from: all that generating and scoring know about it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from chargen.text.vocabulary import Ids, Vocabulary
 class Model(Protocol):
     """Anything that turns ids into logits, one character at a time.
 
-    Its state belongs to it: `zero_state` and `step` make one, `step` takes one, and nobody
-    else looks into it or changes it, so that it may be kept, and gone on with twice.
+    A state belongs to the model: `zero_state` and `step` make one, `step` takes one, and
+    nobody else looks into it or changes it. So a state may be kept and used again.
     """
 
     @property
@@ -22,7 +22,7 @@ class Model(Protocol):
 
     @property
     def start_id(self) -> int:
-        """The id that a text without a seed text starts from; it is not part of it."""
+        """The id that a text without a seed text starts from; the text does not have it."""
         ...
 
     def zero_state(self, batch_size: int = 1) -> Any:
@@ -34,7 +34,7 @@ class Model(Protocol):
 
         Args:
             ids: int32 (B,).
-            state: of these texts; it is not changed.
+            state: the state of these texts; it is not changed.
 
         Returns:
             The logits (B, V) of the next characters, and the new state.

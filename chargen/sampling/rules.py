@@ -1,8 +1,8 @@
 """What changes the odds of the next character: pure functions, in one order. NumPy only.
 
 A rule takes log-probabilities, which need not be normalised, and what has been written so
-far, and returns log-probabilities; -inf forbids a character. It is the field of `Sampling`
-that has its name that switches a rule on, and None that leaves it out.
+far, and returns log-probabilities; -inf forbids a character. The field of `Sampling` that
+has the rule's name switches it on; None leaves it out.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from chargen.sampling.options import Sampling
 
 Floats = npt.NDArray[np.floating]
 LogProbabilities = npt.NDArray[np.float64]
-"""(B, V): for each of B texts one number a character."""
+"""(B, V): for each of B texts, one number per character."""
 
 History = Sequence[Sequence[int]]
-"""For each of B texts its ids so far, latest last: the seed text, then what was drawn."""
+"""The ids so far of each of B texts, latest last: the seed text, then what was drawn."""
 
 LEAST_TEMPERATURE = 1e-200
-"""What lies below gives the same probabilities, but the division could overflow."""
+"""Anything lower gives the same probabilities, but the division could overflow."""
 
 
 def shifted(logits: Floats) -> LogProbabilities:
@@ -49,7 +49,7 @@ def temperature(
 ) -> LogProbabilities:
     """Divide by a temperature: below 1 the likely becomes likelier.
 
-    At 0, the limit, the likeliest character alone is left, the lowest id of equals.
+    At 0, the limit, only the likeliest character is left; among equals, the lowest id.
     """
     if value == 0:
         greedy = np.full_like(log_probabilities, -np.inf)
@@ -66,7 +66,7 @@ RULES: tuple[tuple[str, Rule], ...] = (("temperature", temperature),)
 
 
 def apply_rules(logits: Floats, history: History, sampling: Sampling) -> LogProbabilities:
-    """Return what the next characters are drawn by, given logits (B, V)."""
+    """Return the log-probabilities to draw the next characters by, given logits (B, V)."""
     found = shifted(logits)
     for name, rule in RULES:
         value = getattr(sampling, name)

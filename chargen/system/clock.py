@@ -1,7 +1,7 @@
 """The time that a training run has spent. Standard library only.
 
 A run that is asked to take five minutes must not lose them to a closed laptop lid: a lap
-that takes more than ten times what laps of its kind usually take counts as ten.
+that takes more than ten times as long as laps of its kind usually do counts as ten of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-REMEMBERED = 101  # laps of a kind that the median is taken over
+REMEMBERED = 101  # laps of one kind that the median is taken over
 ENOUGH = 5  # laps before the median is trusted
 LONGEST = 10.0  # in medians
 
@@ -20,8 +20,8 @@ class Clock:
     """Counts the seconds spent, lap by lap.
 
     Args:
-        started: the time at which counting starts; None: now.
-        spent: seconds spent before, by the run that is resumed.
+        started: the time at which counting starts; None for now.
+        spent: seconds that the run had spent before it was resumed.
         free: a kind of lap that counts for nothing.
         now: the clock that is read, in seconds.
     """
@@ -48,13 +48,13 @@ class Clock:
             return 0.0
         laps = self._laps.setdefault(kind, deque(maxlen=REMEMBERED))
         longest = LONGEST * statistics.median(laps) if len(laps) >= ENOUGH else 0.0
-        if longest:  # 0 as well where the clock is too coarse for laps so short
+        if longest:  # it is 0, too, where the clock is too coarse for such short laps
             seconds = min(seconds, longest)
         laps.append(seconds)
         self.spent += seconds
         return seconds
 
     def typical(self, kind: str) -> float | None:
-        """Return the median seconds of a kind of lap; None before the first."""
+        """Return the median seconds of a kind of lap; None before the first one."""
         laps = self._laps.get(kind)
         return statistics.median(laps) if laps else None

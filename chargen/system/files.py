@@ -1,7 +1,8 @@
-"""Files as the rest reads and writes them: bounded, strict, flushed. Standard library only.
+"""Files as the rest of chargen reads and writes them: bounded, strict and flushed.
 
-Strict JSON is UTF-8 without NaN or Infinity, without a key twice in an object and without
-endless nesting: what a stranger's file may hold is what a reader expects.
+Strict JSON is UTF-8 without NaN or Infinity, without a key that occurs twice in an object,
+and without endless nesting, so that a stranger's file can hold only what a reader expects.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 MAX_JSON = 2 * 2**20
 MAX_STRUCTURE = 50_000
-"""Bytes of a JSON file, and its lists, objects and keys: parsed, each takes up to 300."""
+"""The most bytes of a JSON file, and the most lists, objects and keys in it.
+
+Once parsed, each of these takes up to 300 bytes.
+"""
 
 TEMPORARY = ".tmp-"
-"""How the names begin of what is being written, or removed."""
+"""How the name of anything begins that is being written or removed."""
 
 MAX_MESSAGE = 500
-"""Characters of what a message says of a file: it may quote the file."""
+"""The most characters that a message says about a file, because it may quote the file."""
 
 
 def dump_json(value: object, *, indent: int | None = 2) -> bytes:
@@ -93,7 +97,7 @@ def read_file(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes.
 
     Raises:
-        CheckpointError: it is missing, unreadable, too large, a link, or no regular file.
+        CheckpointError: it is missing, unreadable, too large, a link, or not regular.
     """
     with opened(path) as (file, size):
         if size > limit:
@@ -107,17 +111,17 @@ def read_file(path: Path, limit: int) -> bytes:
 def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """Open a regular file for reading, and yield it with its size.
 
-    A link is refused: in a run or a checkpoint from a stranger it might lead anywhere. So
-    is whatever may block, act or never end when it is read.
+    A link is refused, because in a stranger's run or checkpoint it might lead anywhere. So
+    is anything that may block, act or never end when it is read.
 
     Raises:
-        CheckpointError: it is missing, unreadable, a link, or no regular file; or reading
-            it fails.
+        CheckpointError: the file is missing, unreadable, a link, or not a regular file; or
+            reading it fails.
     """
     where = str(path)
     try:
         require_regular(path)
-        # The file may have been replaced since: the flags hold for what is there now.
+        # The file may have been replaced since then: the flags hold for what is there now.
         flags = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
         handle = os.open(path, os.O_RDONLY | sum(getattr(os, f, 0) for f in flags))
         with open(handle, "rb") as file:
@@ -130,11 +134,11 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def require_regular(path: Path) -> None:
-    """Refuse what is there and is not a regular file of its own.
+    """Refuse anything but a regular file, even a link to one.
 
     Raises:
         CheckpointError: it is a link, a folder, a device or the like.
-        OSError: it is not there, or cannot be looked at.
+        OSError: nothing is there, or it cannot be looked at.
     """
     mode = path.lstat().st_mode
     if stat.S_ISLNK(mode):
@@ -154,23 +158,23 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` in the place of a file at once: readers see the old or the new."""
+    """Replace a file by `data` at a stroke: readers see either the old or the new one."""
     temporary = path.with_name(f"{TEMPORARY}{path.name}-{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)  # of a dead process that had our number
         write_file(temporary, data)
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)  # there after a failure only
+        temporary.unlink(missing_ok=True)  # only there after a failure
     sync_folder(path.parent)
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the disk refuses into a CheckpointError.
+    """Turn an OSError within the context into a CheckpointError.
 
     Raises:
-        CheckpointError: an OSError was raised; it says that `path` cannot be written.
+        CheckpointError: there was one; the message says that `path` cannot be written.
     """
     try:
         yield
@@ -195,7 +199,7 @@ def exists(path: Path) -> bool:
 
 
 def listed(folder: Path) -> list[Path]:
-    """Return what is in a folder, sorted; nothing where it may not be looked into."""
+    """Return what is in a folder, sorted; nothing if the folder may not be looked into."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -203,7 +207,7 @@ def listed(folder: Path) -> list[Path]:
 
 
 def shipped(name: str, in_checkout: str) -> Path:
-    """Return a folder of what ships: inside the installed package, or in the checkout."""
+    """Return a folder that ships with chargen: in the installed package, or a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / name
     return installed if installed.is_dir() else package.parent / in_checkout

@@ -20,8 +20,8 @@ BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}
 def cores() -> int:
     """Return how many processors this process may use, at least 1.
 
-    The smallest of the machine's number, the affinity mask's and the cgroup's quota,
-    rounded up.
+    This is the smallest of three numbers: that of the machine, that of the affinity mask,
+    and the quota of the cgroup, rounded up.
     """
     bounds = [os.cpu_count() or 1]
     if hasattr(os, "sched_getaffinity"):
@@ -33,7 +33,7 @@ def cores() -> int:
 
 
 def _quota() -> float | None:
-    """Return the processors that the cgroup (version 2, then 1) allows; None: any."""
+    """Return how many processors the cgroup (version 2, then 1) allows; None for any."""
     try:
         share, period = (CGROUP / "cpu.max").read_text().split()
         return None if share == "max" else int(share) / int(period)
@@ -48,7 +48,7 @@ def _quota() -> float | None:
 
 
 def memory_limit() -> int | None:
-    """Return the bytes of address space that this process may have; None: any."""
+    """Return the bytes of address space that this process may have; None for no limit."""
     try:
         import resource  # not on Windows
     except ImportError:
@@ -58,7 +58,7 @@ def memory_limit() -> int | None:
 
 
 def memory_free() -> int | None:
-    """Return the bytes of memory that are free, by Linux's own estimate; None: unknown."""
+    """Return the bytes of memory that are free, by Linux's estimate; None if unknown."""
     found = []
     try:
         (line,) = (x for x in MEMINFO.read_text().splitlines() if "MemAvailable" in x)
@@ -72,7 +72,7 @@ def memory_free() -> int | None:
 
 
 def has_bfloat16() -> bool:
-    """Return whether the CPU multiplies bfloat16 numbers; False where that is unknown."""
+    """Return whether the CPU multiplies bfloat16 numbers; False if that is unknown."""
     features = _cpuinfo("flags") or _cpuinfo("Features") or ""
     return not BFLOAT16.isdisjoint(features.split())
 

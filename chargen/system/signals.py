@@ -21,12 +21,12 @@ def exit_code(number: int) -> int:
 
 
 class StopSignals:
-    """A context in which the first stop signal is remembered and the second one exits.
+    """A context that remembers the first stop signal and ends the process at the second.
 
     Outside the main thread, where Python allows no handlers, signals keep their effect.
 
     Attributes:
-        received: the number of the signal; None before it came.
+        received: the number of the signal; None before it comes.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,8 @@
 """The training part of a corpus, cut into batches of windows.
 
 The batch of step k is a pure function of (seed, k, corpus): nothing about the data order
-has to be saved for a resume. Axes: B streams or windows a batch, T characters a window.
+has to be saved for a resume. Axes: B streams or windows in a batch, T characters in a
+window.
 """
 
 from __future__ import annotations
@@ -18,27 +19,27 @@ WINDOWS = ("streams", "shuffled")
 
 
 class Batches(Protocol):
-    """Batches by step number: what the trainer asks of a way of cutting windows."""
+    """Batches by step number: what the trainer needs from a way of cutting windows."""
 
     batch_size: int
     seq_length: int
     steps_per_epoch: int
 
     def batch(self, step: int) -> tuple[Ids, Ids, bool]:
-        """Return (inputs (B, T), targets (B, T), fresh) of a step, counted from 0.
+        """Return (inputs (B, T), targets (B, T), fresh) for a step, counted from 0.
 
-        Targets are the inputs shifted by one character. `fresh` says that the states
+        Targets are the inputs shifted by one character. `fresh` says whether the states
         start from zero; otherwise they go on from the step before.
         """
         ...
 
 
 class Streams:
-    """Windows that slide along B parallel streams, the state carried from one to the next.
+    """Windows that slide along B parallel streams, with the state carried along.
 
     Each epoch starts from another random rotation of the training text: the text is taken
     as a circle, cut at a random place, and dealt out as B streams of equal length. So the
-    windows' borders vary, and what is left over at the end is not always the same.
+    borders of the windows vary, and it is not always the same part that is left over.
     """
 
     def __init__(self, ids: Ids, *, batch_size: int, seq_length: int, seed: int):
@@ -66,11 +67,11 @@ class Streams:
 
 
 class Shuffled:
-    """Overlapping windows in random order, each from a zero state: the articles' way.
+    """Overlapping windows in random order, each from a zero state, as in most articles.
 
-    A window starts every `stride` characters. An epoch is as many trained characters as
-    the text has, so at a stride below T it visits a random part of the windows; no window
-    comes twice in an epoch.
+    A window starts every `stride` characters. An epoch trains as many characters as the
+    text has, so with a stride below T it visits only a random part of the windows; no
+    window comes twice in an epoch.
     """
 
     def __init__(

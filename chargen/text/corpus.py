@@ -32,14 +32,14 @@ class Corpus:
     """A corpus: its vocabulary and its parts.
 
     Attributes:
-        sources: the files it was read from, those of its held-out parts after the text.
-        vocabulary: of all the text, every part.
+        sources: the files it was read from: the text, then those of held-out parts.
+        vocabulary: the vocabulary of the whole text, with all its parts.
         train: ids of the training part, int32 (n,).
         validation: ids of the validation part, int32 (m,); empty if there is none.
         context: the last ids of the text just before the validation part: known, but not
             scored; empty if validation is a file of its own.
         test: ids of the part that training never scores, int32 (k,); often empty.
-        test_context: what `context` is, of the test part.
+        test_context: what `context` is to the validation part, for the test part.
     """
 
     sources: tuple[Source, ...]
@@ -57,14 +57,14 @@ class Corpus:
 
     @property
     def unseen(self) -> float:
-        """Share of the validation characters that never occur in training."""
+        """The share of the validation characters that never occur in training."""
         if not self.validation.size:
             return 0.0
         return float(1 - np.isin(self.validation, np.unique(self.train)).mean())
 
     @property
     def commonest_character(self) -> str:
-        """The training part's commonest character, the lowest id of equals."""
+        """The training part's commonest character; among equals, the lowest id."""
         return self.vocabulary.characters[int(np.bincount(self.train).argmax())]
 
 
@@ -79,16 +79,17 @@ def split(
 
     Args:
         text: what to train on.
-        validation: the share of the text that is held out to validate on, in [0, 1); a
-            text of its own; or None for a tenth, and for nothing where the text has
-            under 2,000 characters.
-        vocabulary: that of the model, which may know more characters; None: the texts'.
+        validation: the share of the text that is held out to validate on, in [0, 1); or a
+            text of its own; or None for a tenth, which is nothing if the text has under
+            2,000 characters.
+        vocabulary: that of the model, which may know more characters; None for the texts'
+            own.
         test: the last part, held out from everything but a later scoring: a share of the
             text, a text of its own, or None for nothing.
 
     Raises:
         TextError: there is too little text to learn from, it has more different
-            characters than a checkpoint may have, or some that `vocabulary` lacks.
+            characters than a checkpoint may have, or it has some that `vocabulary` lacks.
     """
     characters = text.characters
     _check(characters, text.name)
@@ -114,7 +115,7 @@ def split(
                 f"{text.name} has {len(ids)} characters, too few to hold out "
                 f"{held:g} of them: use `{name}=0`"
             )
-        # One more than the warm-up: the first warm-up target has an input before it.
+        # One more than the warm-up, whose first target has an input before it.
         context = ids[max(0, cut - WARM_UP - 1) : cut] if cut < end else _none()
         parts[name] = ids[cut:end], context
         end = cut
@@ -127,7 +128,7 @@ def split(
 
 
 def vocabulary_of(texts: Iterable[Text], known: str = "") -> Vocabulary:
-    """Return the vocabulary of texts, with the characters that are known besides.
+    """Return the vocabulary of texts, plus the characters that are known already.
 
     Raises:
         TextError: a checkpoint cannot have so many characters.

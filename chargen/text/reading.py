@@ -1,8 +1,8 @@
 """Reading text files: bytes in, characters out. Standard library only.
 
-One policy, stated in every checkpoint: the encoding is UTF-8 unless asked otherwise or a
-byte order mark says UTF-16 or UTF-32; a byte order mark is not part of the text; CRLF
-becomes LF; nothing else is changed.
+There is one policy, stated in every checkpoint: the encoding is UTF-8 unless another one is
+asked for or a byte order mark says UTF-16 or UTF-32; a byte order mark is not part of the
+text; CRLF becomes LF; nothing else is changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DOCUMENTS = {
     b"{\\rtf": "rich text (.rtf)",
     b"\x1f\x8b": "compressed (.gz)",
 }
-"""How files begin that people take for texts → what they are."""
+"""What some files are that people take for texts, by the bytes that they begin with."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Text:
         name: the file's name, without its folder.
         encoding: Python's name of the encoding, such as "utf-8".
         size: bytes of the file.
-        sha256: hexadecimal hash of the file's bytes.
+        sha256: the SHA-256 of the file's bytes, in hexadecimal digits.
     """
 
     characters: str
@@ -65,7 +65,7 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
 
     Args:
         path: the file.
-        encoding: its encoding; None for UTF-8, or what a byte order mark says.
+        encoding: its encoding; None for UTF-8, or for what a byte order mark says.
 
     Raises:
         TextError: the file cannot be read or decoded, or the encoding is unknown.
@@ -86,7 +86,7 @@ def read_text(path: Path, *, encoding: str | None = None) -> Text:
         characters = data.decode(codec)
     except UnicodeDecodeError as error:
         raise TextError(_decoding_failure(path, data, codec, error)) from error
-    except UnicodeError as error:  # punycode, say, which says no more
+    except UnicodeError as error:  # from punycode, say, which gives no details
         raise TextError(f"{path.name} is not {codec.upper()}") from error
     if characters.count("\0") > len(characters) / NULS:
         raise TextError(
@@ -118,7 +118,7 @@ def _codec(encoding: str) -> str:
 
 
 def _marked(data: bytes) -> str | None:
-    """Return the encoding that a byte order mark says."""
+    """Return the encoding that a byte order mark stands for."""
     for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return encoding
@@ -162,7 +162,7 @@ def suggest_encoding(data: bytes) -> str | None:
     return best if best and scores[best] > PLAUSIBLE else None
 
 
-NULS = 10  # characters for each NUL character, of which a text has none
+NULS = 10  # characters for each NUL character; a text has no NUL characters
 DAMAGED = 10  # sound characters beyond ASCII for each bad byte
 SCORED = 10_000  # characters that a guess is based on
 PLAUSIBLE = 0.5
@@ -214,7 +214,7 @@ def _usual_japanese(text: str, i: int) -> bool:
     return "\u3000" <= c <= "\u30ff" or "\u4e00" <= c <= "\u9fff" or c in "！？（）①髙"
 
 
-# The first of equals is suggested; cp932 is what Windows calls Shift-JIS.
+# Among equals, the first is suggested; cp932 is what Windows calls Shift-JIS.
 _USUAL = {
     "cp1252": _usual_western,
     "gb18030": _usual_chinese,

@@ -11,17 +11,17 @@ from chargen.text.vocabulary import Ids
 
 EVALUATION_STREAMS = 16
 WARM_UP = 200
-"""Known characters before a part, or a stream, that warm the state up."""
+"""How many known characters before a part, or before a stream, warm up the state."""
 
 
 @dataclass(frozen=True)
 class ScoredStreams:
-    """A text laid out for scoring with carried state, S streams of length L side by side.
+    """A text laid out for scoring with carried state: S streams of length L side by side.
 
     Attributes:
         inputs, targets: ids, int32 (S, L).
-        scored: bool (S, L); the rest warms the state up. Every target that is to be
-            scored is scored exactly once.
+        scored: bool (S, L): which targets are scored; the others warm up the state. Every
+            target that is to be scored is scored exactly once.
     """
 
     inputs: Ids
@@ -40,13 +40,13 @@ class ScoredStreams:
 
 
 def scored_streams(ids: Ids, context: Ids) -> ScoredStreams:
-    """Lay a text out as up to 16 streams, each warmed on the 200 characters before it.
+    """Lay out a text as up to 16 streams, each warmed up on the 200 characters before it.
 
     Args:
         ids: the text, int32 (n,).
-        context: the ids just before it, which are known and not scored. Without any, the
-            text's first character is not scored (nothing precedes it) and the first
-            stream starts without warm-up.
+        context: the ids just before it, which are known but not scored. Without any, the
+            text's first character is not scored (nothing precedes it), and the first
+            stream starts without a warm-up.
 
     Raises:
         ValueError: there is no character to score.
@@ -57,7 +57,7 @@ def scored_streams(ids: Ids, context: Ids) -> ScoredStreams:
     first = max(0, len(context) - 1)  # the first input whose target is scored
     if total - first < 1:
         raise ValueError("a text of one character and no context has nothing to score")
-    # Streams overlap by the warm-up and have one length, the last one ends with the text.
+    # Streams overlap by the warm-up and have one length; the last one ends with the text.
     length = -(-(total + (EVALUATION_STREAMS - 1) * WARM_UP) // EVALUATION_STREAMS)
     length = min(total, length)
     starts: list[int] = []

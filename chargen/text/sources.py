@@ -29,9 +29,9 @@ class Source:
     Attributes:
         role: one of `PARTS`. The parts that have no file of their own are cut off the
             text in the role "train".
-        name: without its folder.
-        size: in bytes.
-        sha256: hexadecimal hash of its bytes.
+        name: the file's name, without its folder.
+        size: its size in bytes.
+        sha256: the SHA-256 of its bytes, in hexadecimal digits.
     """
 
     role: str
@@ -41,29 +41,29 @@ class Source:
 
     @classmethod
     def of(cls, text: Text, role: str) -> Source:
-        """Return the source that a text is."""
+        """Return a text as a source."""
         return cls(role, text.name, text.size, text.sha256)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry of format 1, in which the role is told by the place."""
+        """Return the entry of format 1, in which the place tells the role."""
         return {"name": self.name, "bytes": self.size, "sha256": self.sha256}
 
 
 def recorded_sources(
     entries: Iterable[Mapping[str, Any]], settings: Mapping[str, Any]
 ) -> tuple[Source, ...]:
-    """Return the sources that format 1 records, which says nothing of their roles.
+    """Return the sources that format 1 records, which says nothing about their roles.
 
     The text that is trained on comes first, then the file of the validation part, then
     that of the test part, each where `settings` has a file's name for it.
 
     Args:
-        entries: name, bytes and sha256 of each.
-        settings: of the training.
+        entries: the name, bytes and sha256 of each.
+        settings: the settings of the training.
     """
     entries = list(entries)
     roles = ["train", *(part for part in HELD_OUT if isinstance(settings.get(part), str))]
-    roles += ["train"] * len(entries)  # of more than there should be
+    roles += ["train"] * len(entries)  # for more entries than there should be
     return tuple(
         Source(
             role,
@@ -76,7 +76,7 @@ def recorded_sources(
 
 
 def in_role(sources: Iterable[Source], role: str) -> Source | None:
-    """Return the first source in a role; None: there is none."""
+    """Return the first source in a role; None if there is none."""
     return next((source for source in sources if source.role == role), None)
 
 

@@ -1,4 +1,4 @@
-"""The vocabulary: characters ⇄ ids. Imports NumPy and `errors`.
+"""The vocabulary, which turns characters into ids and ids into characters.
 
 A character is one Unicode code point. The vocabulary of a text is sorted by code point,
 so that it depends on nothing but the text; a checkpoint's vocabulary keeps the order in
@@ -19,10 +19,11 @@ from chargen.errors import UnknownCharacterError
 
 Ids = npt.NDArray[np.int32]
 
-MAX_CHARACTERS = 2**17  # Unicode 17 has given a meaning to 159,801; no text has so many
+MAX_CHARACTERS = 2**17  # Unicode 17 gives a meaning to 159,801; no text has so many
 NAMED_UNKNOWN = 8  # how many unknown characters one message describes
 
-# Signs that people take for one another and that Unicode's compatibility forms keep apart.
+# Signs that people confuse with one another and that Unicode's compatibility forms keep
+# apart.
 LOOK_ALIKES = {
     **dict.fromkeys("‘’‚‛′`´ʼ", "'"),
     **dict.fromkeys("“”„‟″«»「」『』〝〞《》", '"'),
@@ -76,9 +77,9 @@ class Vocabulary:
         """Return the ids of a text's characters, int32 of shape (len(text),).
 
         Raises:
-            UnknownCharacterError: characters that the vocabulary lacks; the message
-                calls the text `what`, names them, says how often and where first, and
-                suggests characters that are in the vocabulary.
+            UnknownCharacterError: the text has characters that the vocabulary lacks. The
+                message calls the text `what`, names these characters, says how often and
+                where they first occur, and suggests some that are in the vocabulary.
         """
         # Surrogates (undecodable bytes of a command line) pass here and are unknown below.
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
@@ -93,14 +94,14 @@ class Vocabulary:
         return self._order[places]
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
-        """Return the text of ids."""
+        """Return the text that ids stand for."""
         return "".join(self.characters[i] for i in ids)
 
     def near_misses(self, character: str) -> list[str]:
         """Return the vocabulary's characters that are often meant by `character`.
 
-        Straight for curly quotes, the base letter for an accented one, half for full
-        width, the other case, and each of these the other way round.
+        These are straight quotes for curly ones, the base letter for an accented one, half
+        width for full width, the other case, and each of these the other way round.
         """
         folded = _fold(character)
         return [c for c in self.characters if _fold(c) == folded and c != character]

@@ -1,7 +1,7 @@
 """When a training evaluates, saves and stops: counters, and pure functions of them.
 
-Nothing here imports TensorFlow, reads a clock or changes what it is given, so that every
-decision can be tried out with numbers.
+Nothing here imports TensorFlow, reads a clock or changes what it is given, so every
+decision can be tried out with plain numbers.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from chargen.training.schedule import (
 )
 from chargen.training.settings import LENGTHS, Settings
 
-FIRST_SAVE = 45.0  # seconds of a run before its first checkpoint, at the most
+FIRST_SAVE = 45.0  # seconds of a run before its first checkpoint, at most
 EVALUATIONS = 20  # in a run, unless `eval_every` is given
 LEAST_EVAL_EVERY = 10
 EVALUATION_SHARE = 0.05  # of the time, for all evaluations together
-EVALUATION_WINDOW = 64  # characters a call: a stop is obeyed between two calls
+EVALUATION_WINDOW = 64  # characters per call: a stop is obeyed between two calls
 MOST_ROLLBACKS = 2
 
 
 class Reading(Protocol):
-    """What a clock says, see `system.clock.Clock`."""
+    """What a clock says; see `system.clock.Clock`."""
 
     @property
     def spent(self) -> float:
@@ -50,23 +50,23 @@ class Reading(Protocol):
 
 @dataclass
 class Counters:
-    """What a run counts; saved with every checkpoint as numbers of one name each.
+    """What a run counts; every checkpoint saves each of these as a number of its own.
 
     Attributes:
         step: updates done.
-        seconds: spent when this was saved.
+        seconds: seconds spent when this was saved.
         rate: the learning rate of the last update.
-        share: of the schedule that is over.
-        schedule_step: the update that the schedule begins with: 0, or where the run was
-            finished when it was given more time.
+        share: the share of the schedule that is over.
+        schedule_step: the update that the schedule begins with: 0, or the one at which the
+            run was finished when it was given more time.
         origin: seconds spent when the schedule's first update was done.
-        loss_sum, loss_weight: of the smoothed training loss.
-        best: lowest validation loss so far; before the first, higher than any.
-        stale: evaluations since then.
-        evaluated_step: the step of the last evaluation, 0 before the first.
+        loss_sum, loss_weight: the smoothed training loss is their quotient.
+        best: the lowest validation loss so far; before the first one, higher than any.
+        stale: evaluations since the best one.
+        evaluated_step: the step of the last evaluation; 0 before the first one.
         evaluated_seconds: the seconds spent at that time.
         rollbacks: how often a loss was not finite; each halves the learning rate.
-        validation_length: characters of each validation stream that are used; 0 before
+        validation_length: how many characters of each validation stream are used; 0 before
             that is settled.
     """
 
@@ -86,7 +86,7 @@ class Counters:
     validation_length: int = 0
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Return name → float64 scalar."""
+        """Return the counters as float64 scalars, by name."""
         values = dataclasses.asdict(self).items()
         return {f"counter.{name}": np.array(value, np.float64) for name, value in values}
 
@@ -95,7 +95,7 @@ class Counters:
         """Read back what `to_arrays` returned.
 
         Raises:
-            ValueError: a value is missing, or can have been counted by no run.
+            ValueError: a value is missing, or is one that no run can have counted.
         """
         counted: dict[str, float] = {}
         for field in dataclasses.fields(cls):
@@ -112,7 +112,7 @@ class Counters:
 
 
 MOST = {"share": 1.0, "loss_weight": 1.0, "loss_sum": 1e6, "rollbacks": MOST_ROLLBACKS}
-"""The largest value of some counters."""
+"""The largest values that some of the counters can have."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ class Cadence:
     """When things are due in a run.
 
     Attributes:
-        settings: of the run, resolved.
+        settings: the run's settings, resolved.
         steps_per_epoch: updates in a pass over the training text.
         window_size: characters that an update trains.
-        evaluation_windows: calls that one evaluation takes; 0: there is nothing to
+        evaluation_windows: calls that one evaluation takes; 0 if there is nothing to
             validate on.
     """
 
@@ -140,12 +140,12 @@ class Cadence:
         )
 
     def impatient(self, counters: Counters) -> bool:
-        """Whether as many evaluations as were granted brought nothing better."""
+        """Whether as many evaluations as `patience` grants have brought nothing better."""
         patience = self.settings.patience
         return patience is not None and counters.stale >= patience
 
     def gave_up(self, counters: Counters) -> str | None:
-        """Say what ended the run, where that is not its length."""
+        """Say what ended the run, if that is not its length."""
         if not self.impatient(counters):
             return None
         return f"stopped by `patience`: {self.settings.patience} evaluations were no better"
@@ -196,7 +196,7 @@ class Cadence:
         """Whether it is time for a checkpoint.
 
         Args:
-            clock: the run's.
+            clock: the run's clock.
             saved: seconds spent when the last checkpoint was published.
             published: whether there is one.
         """
@@ -235,11 +235,11 @@ class Cadence:
     def validation_length(self, length: int, window_seconds: float | None) -> int:
         """Return the characters of each validation stream that are worth their time.
 
-        Under a time budget one evaluation takes no more than a twentieth of the time.
+        Under a time budget, one evaluation takes no more than a twentieth of the time.
 
         Args:
-            length: of a stream.
-            window_seconds: that a call takes; None: time is not measured.
+            length: the length of a stream.
+            window_seconds: the seconds that a call takes; None if time is not measured.
         """
         if window_seconds is None or self.settings.seconds is None:
             return length
@@ -252,8 +252,8 @@ class Cadence:
     ) -> Counters:
         """Return the counters of a run that is given another length than it had before.
 
-        What ended it begins anew: patience is counted from here, and a finished run gets a
-        new schedule.
+        Whatever ended the run begins anew: patience is counted from here, and a finished
+        run gets a new schedule.
         """
         if all(before.get(name) == getattr(self.settings, name) for name in LENGTHS):
             return counters

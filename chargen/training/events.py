@@ -1,7 +1,7 @@
 """What a trainer tells its listeners. Standard library and NumPy's types only.
 
 Progress leaves the trainer in no other way: the terminal, the log and the writer of
-checkpoints all listen to these. Losses are nats per character.
+checkpoints all listen to these events. Losses are in nats per character.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ class Progress:
     Attributes:
         step: updates done. epoch: passes over the training text, a fraction.
         seconds: time spent, pauses left out.
-        train: smoothed loss of the last fifty batches or so.
-        learning_rate: of the last update.
-        characters_per_second: trained, by the median update; 0 before the first.
+        train: the loss, smoothed over the last fifty batches or so.
+        learning_rate: the learning rate of the last update.
+        characters_per_second: how many characters are trained, by the median update; 0
+            before the first one.
         share: how much of the run is over, in [0, 1].
-        remaining: seconds to go, estimated.
+        remaining: an estimate of the seconds to go.
     """
 
     step: int
@@ -50,8 +51,9 @@ class CheckpointDue:
     Attributes:
         progress: where the run stands.
         evaluated: whether an evaluation asked for it, rather than time or a signal.
-        validation: the validation loss; None where it was not measured.
-        validation_characters: how many it is the mean over; 0: there is no such part.
+        validation: the validation loss; None if it was not measured.
+        validation_characters: how many characters it is the mean over; 0 if there is no
+            validation part.
         best: whether these weights are the run's best so far.
         weights: float32 arrays by their names in a checkpoint.
         resume: what else a training needs to go on from here.

@@ -1,8 +1,8 @@
 """Fine-tuning: a trained model's weights, carried over to another text's vocabulary.
 
-Characters are matched by identity. One that the model has not met gets the mean of the old
-embeddings with a little noise, and logits that say how common it is, whatever came before:
-until it is trained, all other characters keep their odds. NumPy only.
+Characters are matched by identity. A character that the model has not met gets the mean of
+the old embeddings with a little noise, and a logit that says how common it is, whatever
+came before: until it is trained, all other characters keep their odds. NumPy only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chargen.text.corpus import Corpus
 from chargen.text.vocabulary import Ids, Vocabulary
 
 NOISE = 0.1
-"""Deviation of a new embedding from the mean of the old ones, in old deviations."""
+"""The spread of new embeddings around the mean of the old ones, relative to theirs."""
 
 SCORED = 500  # characters over which the old logits are averaged
 
@@ -33,13 +33,13 @@ def grow(
         before: the trained model.
         corpus: what it is to be trained on; characters of the model that its vocabulary
             lacks are left out.
-        seed: of the new embeddings' noise.
+        seed: the seed of the noise in the new embeddings.
 
     Returns:
-        float32 arrays by name. A new character v has the embedding mean + noise, a zero
+        float32 arrays by name. A new character has the embedding mean + noise, a zero
         column in `dense.kernel`, and the bias log(s) + log Z - log(1 - S): s is its
         share of the training part, S that of all new characters, and log Z the
-        logarithm of the old characters' summed exponentials, on average over the text.
+        logarithm of the old characters' summed exponentials, averaged over the text.
     """
     new, old = corpus.vocabulary, before.vocabulary
     places = {c: i for i, c in enumerate(old.characters)}
@@ -62,7 +62,7 @@ def grow(
     bias[kept] = weights["dense.bias"][rows]
     if fresh:
         counts = np.bincount(corpus.train, minlength=len(new)).astype(np.float64)
-        # Half a character for what only the validation part has.
+        # A character that only a held-out part has counts as half an occurrence.
         shares = np.maximum(counts, 0.5) / counts.sum()
         rest = max(1 - shares[fresh].sum(), 0.5 / counts.sum())
         known = _known(corpus, old)
@@ -80,7 +80,7 @@ def _known(corpus: Corpus, old: Vocabulary) -> Ids:
 
 
 def _log_normaliser(before: Checkpoint, ids: Ids, rows: list[int]) -> float:
-    """Return log Σ exp(logit) over some characters, on average over a text (n,)."""
+    """Return log Σ exp(logit) over some characters, averaged over a text (n,)."""
     if not len(ids) or not rows:
         return 0.0
     engine = Engine(before.model, before.vocabulary, before.weights)

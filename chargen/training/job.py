@@ -1,4 +1,4 @@
-"""A training that is ready to start: the trainer run, the files written."""
+"""A training that is ready to start: it runs the trainer, and the files are written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Job:
 
     Attributes:
         resolved, notes: see above.
-        settings: resolved; once it trains, with the precision that it trains with.
+        settings: the settings, resolved; once it trains, with the precision in use.
         run: the run's folder.
     """
 
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """What training goes on from; None: from the start."""
+        """What training goes on from; None if it begins at the beginning."""
         return self.resolved.read.checkpoint
 
     def train(
@@ -69,9 +69,10 @@ class Job:
             listeners: called with each event after the log and the checkpoint are
                 written.
             stop: returns the number of a signal that asked for a stop, or None.
-            started: when the process started, by `time.perf_counter`; None: now.
-            tensorboard: show the log in TensorBoard, too: in `RUN/tensorboard`.
-            runtime: what `start_tensorflow` returned; None: it is started here.
+            started: when the process started, by `time.perf_counter`; None for now.
+            tensorboard: whether to show the log in TensorBoard, too, in
+                `RUN/tensorboard`.
+            runtime: what `start_tensorflow` returned; None to start TensorFlow here.
 
         Returns:
             Whether there was anything left to do.
@@ -102,7 +103,7 @@ class Job:
                 board.close()
 
     def _plan(self, runtime: Runtime) -> tuple[Plan, list[str], float]:
-        """Return how to compute steps, notes, and the seconds that finding out took."""
+        """Return how to compute steps, notes, and how many seconds it took to find out."""
         notes = list(runtime.notes)
         before = self.checkpoint.training.get("threads") if self.checkpoint else None
         if is_count(before) and before != runtime.threads:
@@ -120,7 +121,7 @@ class Job:
         return plan, notes, time.perf_counter() - checking
 
     def _plan_before(self, runtime: Runtime) -> Plan | None:
-        """Return how the run that is resumed was computed; None: it is free to choose.
+        """Return how the resumed run was computed; None if there is a free choice.
 
         The same plan gives the same weights, however many processors there are now.
         """
@@ -163,7 +164,7 @@ class Job:
             clock=Clock(
                 started=started,
                 spent=checkpoint.seconds if checkpoint else 0.0,
-                # A run that is resumed has paid for a start once.
+                # A run that is resumed has already paid for one start.
                 free="start" if checkpoint else None,
             ),
             stop=stop,
@@ -173,7 +174,7 @@ class Job:
         )
         if checkpoint is not None and trainer.nothing_left():
             if back is None:
-                self._describe(finished=True)  # a crash may have come before that
+                self._describe(finished=True)  # a crash may have prevented that
             return False
         if back is not None:  # nothing can be refused any more
             go_back(self.run, back)
@@ -226,8 +227,8 @@ def start_tensorflow(settings: Settings) -> Runtime:
     """Import TensorFlow and let it set itself up, which takes seconds.
 
     Raises:
-        TrainingError: there is none, it cannot be loaded, or there is no GPU where one is
-            asked for; the message says what to do.
+        TrainingError: TensorFlow is missing or cannot be loaded, or a GPU is asked for and
+            there is none; the message says what to do.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:

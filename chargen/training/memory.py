@@ -1,21 +1,21 @@
-"""The memory that a training takes: out of it, TensorFlow ends without a word."""
+"""The memory that a training takes; when it runs out, TensorFlow dies without a word."""
 
 from __future__ import annotations
 
 from chargen.errors import TrainingError
 from chargen.system.hardware import memory_free, memory_limit
 
-# Bytes that training takes: TensorFlow's own, as addresses and in memory, and those of a
-# weight with its optimizer, average and gradients (benchmarks/RESULTS.md).
+# Bytes that training takes: those of TensorFlow itself, as addresses and in memory, and
+# those of a weight with its optimizer, average and gradients (benchmarks/RESULTS.md).
 TENSORFLOW_ADDRESSES = 2.5 * 2**30
 TENSORFLOW_MEMORY = 0.8 * 2**30
 PER_WEIGHT = 26 * 4
 CERTAIN = 0.8
-"""Share of an estimate below which there is no doubt that memory will not do."""
+"""Share of an estimate below which the memory is too little beyond doubt."""
 
 
 def foresee_memory(parameters: int) -> str | None:
-    """Say what a model needs where that may be more than there is.
+    """Say how much memory a model needs, if that may be more than there is.
 
     Args:
         parameters: how many weights it has.

@@ -21,12 +21,12 @@ class Plan:
     """A way of computing a training step.
 
     Attributes:
-        precision: of the operands of matrix products, "float32" or "bfloat16". Sums,
-            states, gates, loss and weights are float32 whatever it is.
+        precision: the precision of the operands of matrix products, "float32" or
+            "bfloat16". Sums, states, gates, loss and weights are float32 in any case.
         xla: whether XLA compiles the pieces of a step.
-        shards: parts that a batch is cut into, one a processor.
+        shards: how many parts a batch is cut into, at most one per processor.
         stock: whether Keras's own layers are used.
-        shard: the one that a part of a step is computed for; the plan of a run has 0.
+        shard: the shard that a part of a step is computed for; 0 in the plan of a run.
     """
 
     precision: str = "float32"

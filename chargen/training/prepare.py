@@ -1,8 +1,8 @@
 """From what is asked for to a job that is ready: request → read → resolve → claim.
 
 Each step takes the value of the one before and returns one of its own, which is never
-changed; with it come the notes that the user should know. All that can be wrong shows here,
-without TensorFlow, before it is loaded.
+changed; with it come the notes that the user should know. Whatever is wrong with a request
+shows here, before TensorFlow is loaded.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from chargen.training.settings import GivenSettings
 def claim(resolved: Resolved) -> Iterator[Job]:
     """Take the run's folder, and yield the job that trains in it.
 
-    Whatever happens within, a new run without a checkpoint is not left behind, and the run
-    that it was to replace is back.
+    Whatever happens within the context, a new run without a checkpoint is not left behind,
+    and the run that it was to replace is brought back.
 
     Raises:
         SettingsError: the folder is taken.
@@ -69,13 +69,14 @@ def prepare(
 
     Args:
         corpus: a text file, or the name of a bundled corpus.
-        out: the run's folder; None: a new one, `checkpoints/<corpus>`.
-        resume: go on with the run in `out`, or with the newest of this corpus.
-        overwrite: replace the run in `out`.
+        out: the run's folder; None for a new one, `checkpoints/<corpus>`.
+        resume: whether to go on with the run in `out`, or with the newest of this corpus.
+        overwrite: whether to replace the run in `out`.
         init_from: a checkpoint, by path or name, whose model is trained further.
-        drop_unused: leave out the characters of its vocabulary that the corpus lacks.
-        settings: by name, as `chargen.Settings` has them: `units=64`, `seconds=60.0`,
-            `steps=500`. What is not given is chosen for the text.
+        drop_unused: whether to leave out the characters of its vocabulary that the corpus
+            lacks.
+        settings: settings by name, as `chargen.Settings` has them: `units=64`,
+            `seconds=60.0`, `steps=500`. What is not given is chosen for the text.
 
     Raises:
         ChargenError: what is wrong, and what to do.
@@ -106,7 +107,7 @@ def train(
 ) -> Path:
     """Train a model, as the command `chargen train` does.
 
-    Nothing is printed but what TensorFlow writes to stderr when it is loaded.
+    Nothing is printed except what TensorFlow writes to stderr when it is loaded.
 
     Args:
         corpus, out, resume, overwrite, init_from, drop_unused, settings: see `prepare`.

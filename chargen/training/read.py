@@ -28,8 +28,8 @@ class HeldOut:
     """What a training holds out.
 
     Attributes:
-        validation, test: a share of the text, a text of its own, or None: not asked for.
-        files: "validation" and "test", where they are files → those as asked for.
+        validation, test: a share of the text, a text of its own, or None if not asked for.
+        files: the files of the parts that are files, by part, as they were asked for.
     """
 
     validation: float | Text | None
@@ -38,14 +38,14 @@ class HeldOut:
 
     @property
     def texts(self) -> dict[str, Text]:
-        """The texts of their own by part, validation before test."""
+        """The parts that are texts of their own, by name, validation before test."""
         parts = {"validation": self.validation, "test": self.test}
         return {part: held for part, held in parts.items() if isinstance(held, Text)}
 
 
 @dataclass(frozen=True)
 class Read:
-    """What was asked for, with what it speaks of.
+    """What was asked for, together with the texts, run and model that it names.
 
     Attributes:
         request: what was asked for.
@@ -53,11 +53,11 @@ class Read:
         text: what is trained on.
         held_out: what is held out.
         given: the settings that were asked for, as a run records them.
-        settings: those, those of the run that is gone on with, and defaults.
-        run: the run that is gone on with; None: a new one.
-        latest: the number of its latest step; None: there is none.
-        checkpoint: what training goes on from; None: from the start.
-        back: the older step of the run that is gone back to, if one is.
+        settings: these, completed by those of the run that is resumed and by defaults.
+        run: the run that is resumed; None for a new one.
+        latest: the number of its latest step; None if there is none.
+        checkpoint: what training goes on from; None if it begins at the beginning.
+        back: the older step of the run to which training goes back, if it does.
         trained: the checkpoint whose model is trained further, with `init_from`.
         notes: what the user should know.
     """
@@ -77,13 +77,13 @@ class Read:
 
 
 def read(request: Request) -> Read:
-    """Read the texts, the run that is gone on with, and the model that is trained further.
+    """Read the texts, the run that is resumed, and the model that is trained further.
 
     A run that a crash left half written is put in order, unless nothing is to be trained.
 
     Raises:
         TextError: a text cannot be read.
-        SettingsError: a setting is wrong, or contradicts the run that is gone on with.
+        SettingsError: a setting is wrong, or contradicts the run that is resumed.
         CheckpointError: that run, or the checkpoint to start from, is damaged, or another
             process is training the run.
     """
@@ -179,7 +179,7 @@ def _read_held_out(
         given, base: settings that were asked for, and those of the run that is resumed.
         corpus: the file that is trained on.
         text: what it holds.
-        encoding: of every file, if it was asked for.
+        encoding: the encoding of every file, if one was asked for.
 
     Raises:
         TextError: a file cannot be found or read, or is in another encoding.
@@ -203,7 +203,10 @@ def _read_held_out(
 
 
 def _beside(name: str, corpus: Path, part: str) -> Path:
-    """Return the file of a part of a run, which keeps its name only: here, or beside."""
+    """Return the file of a part, of which a run keeps only the name.
+
+    It is looked for in the current folder, then beside the corpus.
+    """
     if Path(name).name != name:
         raise SettingsError(f"the run's {RUN_FILE} is damaged: its {part} part is a path")
     for path in (Path(name), corpus.parent / name):
@@ -223,7 +226,7 @@ def _check_unchanged(
 ) -> None:
     """Refuse to resume a run with other settings or on another text."""
     resolved = settings_of(before)
-    # Not asked for, the precision was "auto", and has become what the CPU multiplies.
+    # If no precision was asked for, it was "auto", and became what the CPU multiplies.
     asked = {"precision": "auto", **before.get("given", {})}
     for name, value in given.items():
         same = value in (resolved.get(name), asked.get(name))
@@ -255,9 +258,9 @@ def _check_unchanged(
 def _take_up(
     run: Run, back: Path | None, model: ModelConfig, *, repair: bool
 ) -> tuple[Checkpoint | None, list[str]]:
-    """Return what training goes on from, if there is anything, and what to know.
+    """Return what training goes on from, if there is anything, and notes.
 
-    Where that is an older step, `back`, nothing is changed yet: see `Job.train`.
+    If that is an older step, `back`, nothing is changed yet: see `Job.train`.
     """
     if back is None and repair:
         with locked(run.folder):

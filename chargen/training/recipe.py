@@ -1,4 +1,4 @@
-"""The size and the recipe that a text and a length deserve, where none is asked for.
+"""The size and the recipe that suit a text and a length, where none are asked for.
 
 docs/recipe.md explains the rule and shows what it was made from.
 """
@@ -20,10 +20,10 @@ from chargen.training.settings import Settings
 CHOSEN = ("units", "batch_size", "seq_length", "learning_rate", "dropout")
 """Settings that the rule chooses."""
 
-START = 9.0  # seconds of a run that pass before its first update, about
-EVALUATING = 0.05  # share of a run's time that evaluations take, at the most
+START = 9.0  # about how many seconds of a run pass before its first update
+EVALUATING = 0.05  # share of a run's time that evaluations take, at most
 
-# Characters a second that a step of the middle rung trains, for each GFLOP/s at which all
+# Characters per second that a step of the middle rung trains, for each GFLOP/s at which all
 # cores together multiply small float32 matrices; measured (benchmarks/RESULTS.md).
 PER_GFLOPS = {"bfloat16": 150.0, "float32": 100.0}
 STOCK_SHARE = 0.5  # of that, with Keras's own layers
@@ -34,12 +34,12 @@ class Rung:
     """One size of model, with the settings that suit it.
 
     Attributes:
-        units: of each of two LSTM layers.
+        units: the units of each of two LSTM layers.
         batch_size, seq_length, learning_rate: see `Settings`.
-        cost: time a character takes, relative to the middle rung.
-        worth: characters trained, in those of the middle rung, from which this size is
-            better than the one before.
-        corpus: characters of training text from which it is.
+        cost: the time that a character takes, relative to the middle rung.
+        worth: how many characters have to be trained for this size to be better than the
+            one before, counted as those that the middle rung would train in the time.
+        corpus: how many characters of training text this takes.
     """
 
     units: int
@@ -63,8 +63,8 @@ class Recommendation:
     """What the rule chose.
 
     Attributes:
-        settings: by name; those that were asked for are not among them.
-        passes: over the training text, expected; None where time is not measured.
+        settings: settings by name; those that were asked for are not among them.
+        passes: how many passes over the training text are expected.
     """
 
     settings: dict[str, Any]
@@ -72,10 +72,10 @@ class Recommendation:
 
 
 def measured_speed(settings: Settings) -> float:
-    """Return the characters a second that the middle rung can be expected to train.
+    """Return the characters per second that the middle rung can be expected to train.
 
-    Multiplies matrices for about a tenth of a second. TensorFlow's own speed would take
-    seconds of compiling to measure; the ladder's rungs are far enough apart.
+    This multiplies matrices for about a tenth of a second. TensorFlow's own speed would
+    take seconds of compiling to measure; the ladder's rungs are far enough apart without.
     """
     # Small enough for BLAS to use one thread, whatever else the machine is doing.
     a = np.ones((64, 64), np.float32)
@@ -102,11 +102,11 @@ def recommend(
     """Choose what was not asked for.
 
     Args:
-        settings: with what was asked for, and defaults.
+        settings: the settings that were asked for, and defaults.
         given: what was asked for, by name.
-        characters: of training text.
-        seconds: the run's length, where it is a time; else `settings` has steps or epochs.
-        speed: as `measured_speed` returns it; not looked at where there is no time.
+        characters: how many characters the training text has.
+        seconds: the run's length if it is a time; None if `settings` has steps or epochs.
+        speed: what `measured_speed` returns; not used if `seconds` is None.
     """
     trained = _trained(settings, characters, seconds, speed)
     rung = LADDER[0]
@@ -139,7 +139,7 @@ def dropout(passes: float) -> float:
 def _trained(
     settings: Settings, characters: int, seconds: float | None, speed: float
 ) -> float:
-    """Return the characters that the run trains; under a time, on the middle rung."""
+    """Return how many characters the run trains; on the middle rung, if it is timed."""
     if seconds is not None:
         return speed * max(0.3 * seconds, (1 - EVALUATING) * seconds - START)
     if settings.epochs is not None:

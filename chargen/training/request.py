@@ -20,17 +20,18 @@ class Request:
     Attributes:
         corpus: a text file, or the name of a bundled corpus.
         given: settings by name, as `Settings` has them; `validation` and `test` may be
-            files. What is not given is chosen by `recipe`, unless a run is gone on with.
-        out: the run's folder; None: a new one, `checkpoints/<corpus>`.
-        resume: go on with the run in `out`, or with the newest of this corpus. Where
-            `out` is a step directory, newer ones are removed once it trains.
-        overwrite: replace the run in `out`.
+            files. What is not given is chosen by `recipe`, unless a run is resumed.
+        out: the run's folder; None for a new one, `checkpoints/<corpus>`.
+        resume: whether to go on with the run in `out`, or with the newest of this corpus.
+            If `out` is a step directory, newer ones are removed once it trains.
+        overwrite: whether to replace the run in `out`.
         init_from: a checkpoint, by path or name, whose model is trained further.
-        drop_unused: leave out the characters of its vocabulary that the corpus lacks.
-        dry_run: change nothing on the disk; there will be nothing to train.
+        drop_unused: whether to leave out the characters of its vocabulary that the corpus
+            lacks.
+        dry_run: whether to change nothing on the disk; nothing will be trained.
 
     Raises:
-        SettingsError: the wishes contradict each other.
+        SettingsError: what is asked for contradicts itself.
     """
 
     corpus: str
@@ -49,7 +50,7 @@ class Request:
             Settings.from_dict(self.given)
         except (ValueError, TypeError) as error:
             raise SettingsError(str(error)) from error
-        if self.out is not None and not self.out.name:  # `.`: its name is wanted later
+        if self.out is not None and not self.out.name:  # `.`: its name is needed later
             object.__setattr__(self, "out", Path(os.path.abspath(self.out)))
         if self.resume and self.overwrite:
             raise SettingsError("`resume` goes on with a run and `overwrite` replaces it")

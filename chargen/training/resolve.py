@@ -28,15 +28,15 @@ FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100
 
 @dataclass(frozen=True)
 class Resolved:
-    """A training of which everything is settled but the folder.
+    """A training of which everything is settled except the folder.
 
     Attributes:
-        read: what was asked for, and what it speaks of.
-        settings: all of them.
+        read: what was asked for, together with what it names.
+        settings: all settings, resolved.
         corpus: what it learns from.
-        batches: its training part, cut.
-        initial: weights to start from; None: random ones.
-        notes: what the user should know, about the steps before as well.
+        batches: the training part of the corpus, cut into batches.
+        initial: weights to start from; None for random ones.
+        notes: what the user should know, including the notes of the steps before.
     """
 
     read: Read
@@ -113,9 +113,9 @@ def _recommended(
     if options:
         machine = ", length and machine" if seconds else " and length"
         note = f"chosen for this text{machine}: {' '.join(options)}"
-    if characters >= batch:  # a batch of less costs no less
+    if characters >= batch:  # a batch with fewer characters costs no less
         passes = chosen.passes
-        if timed and not settings.seconds:  # the default length, which may be cut
+        if timed and not settings.seconds:  # the default length, which may be cut short
             each = characters // batch
             passes = min(passes, useful_steps(each) / each)
         note += f"; about {describe_passes(passes)} over the training text"
@@ -125,10 +125,10 @@ def _recommended(
 def _forced(
     settings: Settings, read: Read, corpus: Corpus, batches: Streams | Shuffled
 ) -> list[str]:
-    """Say what the texts force, or make of little use.
+    """Say which settings the texts change, or make of little use.
 
     Raises:
-        SettingsError: without a validation part, a setting makes no sense.
+        SettingsError: a setting makes no sense without a validation part.
     """
     notes = []
     sizes = (("batch_size", batches.batch_size), ("seq_length", batches.seq_length))
@@ -164,7 +164,7 @@ def _forced(
 def _recorded_settings(
     settings: Settings, read: Read, corpus: Corpus, batches: Streams | Shuffled
 ) -> Settings:
-    """Return the settings as a checkpoint records them: as they came out on the texts."""
+    """Return the settings as a checkpoint records them: as the texts have made them."""
     share = _recorded(read.held_out.validation)
     if share is None:
         share = len(corpus.validation) and 0.1
@@ -181,7 +181,7 @@ def _recorded_settings(
 def _with_length(
     settings: Settings, batches: Streams | Shuffled
 ) -> tuple[Settings, list[str]]:
-    """Give a run the default length where it has none, and say what there is to say."""
+    """Give a run the default length if it has none, and say what there is to say."""
     each = batches.steps_per_epoch
     useful, limit = useful_steps(each), total_steps(settings, each)
     if settings.seconds is None and limit is None:
@@ -203,7 +203,7 @@ def _with_length(
 
 
 def _recorded(held: float | Text | None) -> float | str | None:
-    """Return what a checkpoint says of a part: its share, or the name of its file."""
+    """Return what a checkpoint says about a part: its share, or the name of its file."""
     return held.name if isinstance(held, Text) else held
 
 

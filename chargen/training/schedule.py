@@ -1,4 +1,4 @@
-"""How long a run lasts and how its learning rate moves. Imports layer 0 only."""
+"""How long a run lasts and how its learning rate moves."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ USEFUL_PASSES = 100
 LEAST_USEFUL_STEPS = 500
 
 FINISHED = 0.9
-"""Share of a run from which its rate counts as fallen: a longer one rises it anew."""
+"""Share of a schedule from which its rate counts as fallen: more time lets it rise anew."""
 
 
 def total_steps(settings: Settings, steps_per_epoch: int) -> int | None:
-    """Return the number of updates after which the settings end a run; None: any."""
+    """Return the number of updates after which the settings end a run; None if none do."""
     bounds = [] if settings.steps is None else [settings.steps]
     if settings.epochs is not None:
         bounds.append(settings.epochs * steps_per_epoch)
@@ -26,17 +26,17 @@ def total_steps(settings: Settings, steps_per_epoch: int) -> int | None:
 
 
 def useful_steps(steps_per_epoch: int) -> int:
-    """Return the updates beyond which a text is learned by heart, not better."""
+    """Return the updates beyond which a text is not learned better, only by heart."""
     return max(LEAST_USEFUL_STEPS, USEFUL_PASSES * steps_per_epoch)
 
 
 @dataclass(frozen=True)
 class Length:
-    """The end of a run: the first that is reached.
+    """The end of a run: whichever of two bounds is reached first.
 
     Attributes:
-        seconds: seconds spent; None: no bound.
-        steps: updates done; None: no bound. At least one of the two is set.
+        seconds: seconds spent; None for no bound.
+        steps: updates done; None for no bound. At least one of the two is set.
     """
 
     seconds: float | None

@@ -46,7 +46,7 @@ CHANGEABLE = (
 """Settings that a resumed run may be given anew."""
 
 DEFAULT_SECONDS = 300.0
-"""Length of a training run for which none was asked."""
+"""The length of a training run for which no length was asked."""
 
 GROUPS = ("length", "model", "data", "learning", "saving", "computing", "output")
 """How the command line and the docs group the options of a training, in this order."""
@@ -57,8 +57,8 @@ GROUPS = ("length", "model", "data", "learning", "saving", "computing", "output"
 class Settings:
     """Everything that a training run can be told.
 
-    Where none of `seconds`, `epochs` and `steps` is set, the run takes five minutes; of
-    several, the one that is reached first ends it.
+    If none of `seconds`, `epochs` and `steps` is set, the run takes five minutes; if
+    several are, the one that is reached first ends it.
 
     Raises:
         ValueError: a value is out of its range.
@@ -224,8 +224,8 @@ class Settings:
     def batches(self, ids: Ids) -> Streams | Shuffled:
         """Cut a training part into batches, shrunk to what the text can fill.
 
-        The batch and the window that result are `batch_size` and `seq_length` of what is
-        returned; both are at least 1 for two characters or more.
+        The resulting sizes are the `batch_size` and `seq_length` of what is returned; both
+        are at least 1 if there are two characters or more.
         """
         sizes = {"batch_size": self.batch_size, "seq_length": self.seq_length}
         if self.windows == "shuffled":

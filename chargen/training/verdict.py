@@ -16,7 +16,7 @@ MAX_COMPRESSED = 4 * 2**20  # bytes of training text that xz is shown
 
 
 def describe_loss(nats: float) -> str:
-    """Say a loss in nats, in bits, and as a number of equally likely characters."""
+    """Express a loss in nats, in bits, and as a number of equally likely characters."""
     return (
         f"{nats:.4f} nats = {nats / math.log(2):.4f} bits a character, "
         f"like choosing among {perplexity(nats):.2f} characters"
@@ -37,9 +37,9 @@ def verdict(lines: Iterable[dict[str, Any]]) -> Verdict:
         lines: of log.jsonl, at least one evaluation with a validation loss among them.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no such line.
     """
-    best = before = last = None  # a long log is not held in memory
+    best = before = last = None  # so that a long log is not held in memory
     for line in lines:
         loss = line.get("validation")
         if loss is None or (last is not None and loss == last["validation"]):
@@ -82,9 +82,9 @@ def verdict(lines: Iterable[dict[str, Any]]) -> Verdict:
 def xz_nats(corpus: Corpus) -> float | None:
     """Return what xz needs for the validation part, in nats per character.
 
-    It is shown the training part first (the last 4 MiB of it): the size of both together,
-    compressed, less the size of the training part alone. None where there is no validation
-    part or where Python was built without xz.
+    xz is shown the training part first (the last 4 MiB of it): this is the compressed size
+    of both together, less that of the training part alone. None if there is no validation
+    part or if Python was built without xz.
     """
     try:
         import lzma

@@ -1,4 +1,4 @@
-"""Those who listen to a trainer and write: the log, checkpoints, TensorBoard's events."""
+"""Listeners of a trainer that write: the log, checkpoints, and TensorBoard's events."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TAGS = {
     "learning_rate": "learning_rate",
     "characters_per_second": "characters_per_second",
 }
-"""What a line of the log has → its name in TensorBoard; losses in nats a character."""
+"""TensorBoard's names for what a line of the log has; losses in nats per character."""
 
 
 def _comes_before(line: dict[str, Any], step: int, evaluated_step: int) -> bool:
-    """Whether a line of the log was written by what is saved as `step`."""
+    """Whether a line of the log precedes what is saved as `step`."""
     at = line.get("step")
     if not isinstance(at, int):
         return False
@@ -41,7 +41,7 @@ class LogWriter:
 
     Args:
         run: whose log it is.
-        board: shows what the log has, too.
+        board: also shows what the log has.
     """
 
     def __init__(self, run: Run, board: TensorBoard | None = None) -> None:
@@ -50,7 +50,7 @@ class LogWriter:
         self._percent = 0
 
     def begin(self, step: int, share: float, evaluated_step: int) -> None:
-        """Cut off what a run that is resumed from `step` will write again."""
+        """Cut off the lines that a run resumed from `step` will write again."""
         self._percent = int(share * 100)
         self._cut(step, evaluated_step)
 
@@ -94,12 +94,12 @@ class CheckpointWriter:
     """Publishes the checkpoints that the trainer asks for.
 
     Args:
-        run: where to.
-        settings: of the run, resolved.
-        corpus: what it learns from.
+        run: the run to publish them in.
+        settings: the run's settings, resolved.
+        corpus: what the run learns from.
         plan: how steps are computed.
-        threads: how many processors it uses.
-        init_from: the name of the checkpoint that the first weights are of, if any.
+        threads: how many processors the training uses.
+        init_from: the name of the checkpoint that the first weights are from, if any.
         written: called after each checkpoint.
     """
 
@@ -162,7 +162,8 @@ class TensorBoard:
 
     Args:
         run: the run's folder.
-        note: told once if it cannot be shown any more; the training goes on without.
+        note: called once with a message if the log cannot be shown any more; the training
+            goes on without.
 
     Raises:
         SettingsError: TensorBoard is not installed.

@@ -1,9 +1,9 @@
 """The whole model from ids to the loss, as fast as a CPU runs it, and its gradients.
 
-It computes what `model.build_model`'s Keras
+It computes what `keras_model.build_model`'s Keras
 model computes, on the same weights: the embedding is folded into the first layer's input
 product, and the batch is cut into shards whose time loops run side by side, each on one
-processor. `recurrent` and `products` hold the pieces.
+processor. `recurrent` and `matmul` hold the pieces.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def logits(
     """Run the model over time-major ids.
 
     Args:
-        weights: in the order of `config.ModelConfig.weight_shapes`.
+        weights: in the order of `ModelConfig.weight_shapes`.
         ids: (T, B) int32.
         states: (B, H) each, layer by layer; for LSTM h before c.
         cell: "rnn", "lstm" or "gru".
@@ -168,7 +168,7 @@ def loss_and_gradients(
     """Return the mean loss, its gradients by shard, and the new states.
 
     Args:
-        weights: in the order of `config.ModelConfig.weight_shapes`.
+        weights: in the order of `ModelConfig.weight_shapes`.
         inputs, targets: (B, T) int32.
         states, cell, plan, dropout, key: as for `logits`.
 

@@ -135,7 +135,7 @@ class Soap:
 
 
 def _rows(basis: tf.Tensor, plan: Plan) -> tf.Tensor:
-    # A program of its own, for the reason given in `products.kernel_gradient`.
+    # A program of its own, for the reason given in `matmul.kernel_gradient`.
     return tf.transpose(operand(basis, plan.precision))
 
 

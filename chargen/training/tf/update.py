@@ -25,7 +25,7 @@ class Update:
     """The compiled functions that train and score a model's weights.
 
     Args:
-        model: as `model.build_model` returns it.
+        model: as `keras_model.build_model` returns it.
         settings: of the run.
         plan: how to compute it.
     """
@@ -143,7 +143,7 @@ class Update:
     def _stock_gradients(
         self, inputs: tf.Tensor, targets: tf.Tensor, states: Tensors, key: tf.Tensor
     ) -> tuple[tf.Tensor, list[Tensors], Tensors]:
-        """Compute what `stack.loss_and_gradients` computes, with Keras's own layers."""
+        """Compute what `forward.loss_and_gradients` computes, with Keras's own layers."""
         for place, layer in enumerate(self._model.layers):
             if isinstance(layer, keras.layers.Dropout):
                 mask_key = tf.cast(tf.stack([key[0] + (place << 24), key[1]]), tf.int64)
