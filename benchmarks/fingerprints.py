@@ -1,11 +1,12 @@
-"""Hashes of what training and sampling make: what a change of structure must not change.
+"""Hashes of what training and sampling make, which a change of structure must not change.
 
 Usage: python benchmarks/fingerprints.py [--code CHECKOUT] [--against FILE] > FILE
 
-Everything goes through the command line, so that any version can be asked: a short training
-with all that it writes but clocks, one of each cell and way of cutting windows that is
-interrupted and resumed, and texts, scores and descriptions of the bundled models. They are
-the same for the same machine, versions and number of processors.
+Everything goes through the command line, so that any version can be asked. Hashed are a
+short training with everything that it writes except times; one training for each cell and
+each way of cutting windows, interrupted and resumed; and texts, scores and descriptions of
+the bundled models. The hashes are the same for the same machine, versions and number of
+processors.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def digest(value: object) -> str:
 
 
 def without_clocks(value: Any) -> Any:
-    """Return a JSON value without what depends on time."""
+    """Return a JSON value without anything that depends on time."""
     if isinstance(value, dict):
         return {k: without_clocks(v) for k, v in value.items() if k not in CLOCKS}
     return [without_clocks(v) for v in value] if isinstance(value, list) else value
@@ -99,7 +100,7 @@ class Commands:
         return stdout
 
     def interrupted(self, *words: str, out: str) -> None:
-        """Train, interrupt that in its middle, and go on."""
+        """Train, interrupt the training in its middle, and go on."""
         process, log = self.start(*words, "--out", out), self.folder / out / "log.jsonl"
         while process.poll() is None:
             if log.exists() and log.read_text().count("\n") > BEGUN:
@@ -113,7 +114,7 @@ class Commands:
 
 
 def fingerprints(commands: Commands) -> dict[str, Any]:
-    """Return name → hashes."""
+    """Return the hashes, by name."""
     found: dict[str, Any] = {}
     short = ("--steps", "60", "--units", "64", "--seed", "3", "--out", "plain", "--quiet")
     commands.run("train", "harbour-plays", *short)

@@ -1,4 +1,4 @@
-"""From starting the process to the first character, and characters a second after it.
+"""The time from starting the process to the first character, and the speed after it.
 
 Usage: python benchmarks/first_character.py [CHECKPOINT] [--rounds 9]
 """
@@ -17,7 +17,7 @@ LENGTH = 20_000
 
 
 def first_character(checkpoint: str) -> float:
-    """Return the seconds from starting `chargen sample` to its first character."""
+    """Return the seconds from the start of `chargen sample` to its first character."""
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "chargen", "sample", checkpoint, "--seed", "1"],

@@ -1,4 +1,4 @@
-"""Which size and recipe give the lowest loss within a budget of time.
+"""Find out which size and recipe give the lowest loss within a budget of time.
 
     python benchmarks/recipe.py study TEXT --budget 60
     python benchmarks/recipe.py study TEXT --budget 300 --only units --seeds 2
@@ -8,14 +8,14 @@
 `study` trains a base configuration and others that differ from it in one thing each. A
 configuration's speed is measured first, alone on the machine; then it is trained for the
 number of updates that fit into the budget at that speed, less what starting and evaluating
-take. So what else runs on the machine meanwhile changes the waiting and not the losses, and
-every row of the table is a command that repeats it on any machine.
+take. So whatever else runs on the machine meanwhile changes the waiting but not the losses,
+and every row of the table is a command that repeats it on any machine.
 
-`one` is such a command. Beside the options of `chargen train` it can set what is a constant
-in chargen (`--set schedule.FINAL_RATE=0`), and switch on what was tried and is not part of
-chargen (`--variant plain=1`: dropout masks that differ from one time step to the next;
-`--variant dropconnect=0.3`: dropout of recurrent weights). `--set average.POWER=1e9` takes
-the last weights instead of their average.
+`one` is such a command. Besides the options of `chargen train`, it can set what is a
+constant in chargen (`--set schedule.FINAL_RATE=0`), and switch on what was tried but is not
+part of chargen (`--variant plain=1`: dropout masks that differ from one time step to the
+next; `--variant dropconnect=0.3`: dropout of recurrent weights). `--set average.POWER=1e9`
+takes the last weights instead of their average.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ MODULES = {
     "soap": "training.tf.soap",
     "average": "training.tf.average",
 }
-"""What `--set` calls some modules of chargen; it takes their whole names as well."""
+"""Short names of some of chargen's modules for `--set`, which takes whole names as well."""
 
 
 def change_constants(settings: list[str]) -> None:
@@ -90,7 +90,7 @@ def switch_on(variants: list[str]) -> None:
 
 
 def plain_dropout(_: float) -> None:
-    """A dropout mask for each time step."""
+    """Use a dropout mask for each time step."""
     from chargen.training.tf import forward
 
     one_step = forward._mask
@@ -103,7 +103,7 @@ def plain_dropout(_: float) -> None:
 
 
 def dropconnect(rate: float) -> None:
-    """Dropout of the recurrent kernels, once an update (Merity et al. 2018)."""
+    """Drop weights of the recurrent kernels, drawn once per update (Merity et al. 2018)."""
     import tensorflow as tf
 
     from chargen.training.tf import forward, update

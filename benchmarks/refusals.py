@@ -1,8 +1,8 @@
-"""What it costs to refuse each hostile checkpoint of the tests: seconds and memory.
+"""What it costs to refuse each hostile checkpoint of the tests, in seconds and in memory.
 
 Usage: python benchmarks/refusals.py [--worst 8]
 
-Each is read in a process of its own; `tests/runs/test_hostile.py` says how. Linux only.
+Each is read in a process of its own; `tests/runs/test_hostile.py` has them. Linux only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from test_hostile import RUNS, THREATS, describe, outside, reading_cost
 
 
 def cost(spoil: Callable[[Path], None]) -> tuple[float, float, int]:
-    """Return the seconds, the megabytes and the refusals of reading a spoiled run."""
+    """Return how many seconds, megabytes and refusals it takes to read a spoiled run."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder).resolve() / "run"
         write_run(run, 1)
@@ -33,7 +33,7 @@ def cost(spoil: Callable[[Path], None]) -> tuple[float, float, int]:
 
 
 def main() -> None:
-    """Print the dearest of them, and what the run costs that they were made from."""
+    """Print the costliest of them, and the cost of the run that they were made from."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--worst", type=int, default=8, help="How many to print.")
     arguments = parser.parse_args()

@@ -18,7 +18,7 @@ STEPS = 12
 
 
 def measure(pools: str, units: int, layers: int, batch: int, length: int) -> None:
-    """Print the characters a second of one set-up (in a fresh process)."""
+    """Print the characters per second of one set-up (in a fresh process)."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import numpy as np
 

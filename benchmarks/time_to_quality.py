@@ -1,4 +1,4 @@
-"""Loss against time of the whole command: chargen, and two controls given the same time.
+"""Loss against time of the whole command, for chargen and two controls in the same time.
 
 Usage: python benchmarks/time_to_quality.py TEXT [--for 5m] [--png FILE] [--json FILE]
        [--control keras] [--control pytorch] [-- further options of chargen train]
@@ -15,8 +15,8 @@ included, on the first nine tenths of the text (chargen's default):
 Losses are nats per character of the whole validation part: carried, along 16 streams,
 each warmed on 200 characters; and cold-256, in windows of 256 characters that cover the
 part, each from a zero state, every character scored. chargen's NumPy engine scores all
-systems after training and outside the time. Of a chargen run the newest checkpoints and
-the best are left: other rows have the loss of its log, whose measuring was part of its
+systems after training and outside the time. A chargen run keeps only its newest checkpoints
+and the best: its other rows have the losses of its log, and measuring those was part of its
 time. The controls evaluate nothing: they save their weights at about six moments.
 """
 
@@ -56,7 +56,7 @@ from chargen.text.sources import find_corpus
 from chargen.training.schedule import Length, learning_rate
 from chargen.training.settings import Settings
 
-COLD = 256  # characters a window
+COLD = 256  # characters in a window
 SAVES = 6  # of a control's weights, in the time given: scoring one takes seconds
 TUTORIAL = ModelConfig(cell="gru", units=1024, layers=1, embedding_size=256, dropout=0.0)
 TUTORIAL_BATCH, TUTORIAL_WINDOW = 64, 100
@@ -64,7 +64,8 @@ COLUMNS = f"seconds | step | passes | carried | cold-{COLD}"
 
 # One row of the table of those columns; cold is None where the weights are gone.
 Row = tuple[float, int, float, float, float | None]
-# Updates, given the step and the seconds spent; gives the weights; characters a step.
+# What updates, given the step and the seconds spent; what returns the weights; the
+# characters in a step.
 Control = tuple[Callable[[int, float], None], Callable[[], Arrays], int]
 
 
@@ -80,7 +81,7 @@ class System:
 
 
 def read_run(text: str, folder: Path) -> tuple[Settings, Corpus]:
-    """Return the settings of a run, and its text split as it split it."""
+    """Return the settings of a run, and its text, split as the run split it."""
     settings = Settings.from_dict(Run(folder).description()["settings"])
     if isinstance(settings.validation, str) or not settings.validation:
         sys.exit("losses are compared on the end of the text: hold it out")
@@ -218,7 +219,7 @@ def prepare_pytorch(corpus: Corpus, settings: Settings) -> Control:
 
 
 def run_process(words: list[str]) -> float:
-    """Run Python, what it prints on stderr; return the seconds that it took."""
+    """Run Python, with its output on stderr; return the seconds that it took."""
     started = time.perf_counter()
     if subprocess.run([sys.executable, *words], stdout=sys.stderr).returncode:
         sys.exit(f"this failed: {shlex.join(words)}")

@@ -1,13 +1,14 @@
-"""Characters a second of a training step: stock Keras, chargen and PyTorch, side by side.
+"""Characters per second of a training step: stock Keras, chargen and PyTorch compared.
 
 A step is forward, backward, clipping to a global norm of 1 and AdamW, on random characters,
 from zero states, without dropout. The model is Embedding 64 → cell × layers → Dense 65.
 
 - stock Keras: its own layers in one `tf.function`, with TensorFlow's default thread pools;
-  the same with `jit_compile=True`; and with chargen's pools (kernels of one thread, one a
-  core side by side), which tells the gain of the pools from that of chargen's layers;
-- chargen: its own step, compiled by XLA, one shard a core; and the same with SOAP, its
-  default optimizer, which does more in an update;
+  the same with `jit_compile=True`; and the same with chargen's pools (single-threaded
+  kernels side by side, one per core), which tells the gain of the pools from that of
+  chargen's layers;
+- chargen: its own step, compiled by XLA, with one shard per core; and the same with SOAP,
+  its default optimizer, which does more in an update;
 - PyTorch, where it is installed: `torch.nn`'s layers and fused AdamW on all cores, in
   float32 and under `torch.autocast`.
 
@@ -16,10 +17,11 @@ round after round, in bursts of some steps; every round measures the machine's p
 products of two 2048 × 2048 matrices on all cores, by each library. Figures are medians over
 the rounds, and the peak of a precision is the best library's median.
 
-Share of peak: FLOP a second over the peak in the same precision. A character counts 6 FLOP
-for each element of the matrices of the recurrent layers and of the output layer: multiplied
-and added, forward and twice backward. The first layer's input product counts in full
-(embedding size × gates · units), also where it is folded into a table; nothing else counts.
+The share of peak is FLOP per second over the peak in the same precision. A character counts
+as 6 FLOP for each element of the matrices of the recurrent layers and of the output layer:
+a multiplication and an addition, once forward and twice backward. The first layer's input
+product counts in full (embedding size × gates · units), even where it is folded into a
+table; nothing else counts.
 
 The machine should do nothing else: where another process takes a core, PyTorch's threads
 wait for each other at every operation, and slow down out of all proportion.
@@ -96,13 +98,13 @@ def name_of(s: Settings) -> str:
 
 
 def flop(settings: Settings) -> int:
-    """Return the floating-point operations of a character."""
+    """Return the floating-point operations per character."""
     shapes = settings.model.weight_shapes(CHARACTERS).items()
     return 6 * sum(math.prod(sizes) for name, sizes in shapes if name.endswith("kernel"))
 
 
 def random_batches(settings: Settings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield inputs and targets (B, T), without end."""
+    """Yield inputs and targets (B, T) without end."""
     random, size = np.random.default_rng(0), (settings.batch_size, settings.seq_length + 1)
     while True:
         ids = random.integers(CHARACTERS, size=size, dtype=np.int32)
@@ -110,7 +112,7 @@ def random_batches(settings: Settings) -> Iterator[tuple[np.ndarray, np.ndarray]
 
 
 def keras_step(settings: Settings, *, jit: bool = False, pools: bool = False) -> Step:
-    """Return a step of Keras's own layers; `pools`: in chargen's thread pools."""
+    """Return a step of Keras's own layers; with `pools`, in chargen's thread pools."""
     import keras
     import tensorflow as tf
 
@@ -142,7 +144,7 @@ def keras_step(settings: Settings, *, jit: bool = False, pools: bool = False) ->
 
 
 def chargen_step(settings: Settings, precision: str, optimizer: str = "adamw") -> Step:
-    """Return a step of chargen's."""
+    """Return a step of chargen's own."""
     import tensorflow as tf
 
     from chargen.training.tf.average import newest_share
@@ -228,7 +230,7 @@ LIBRARIES += [("PyTorch", "float32"), ("PyTorch", "bfloat16")] * TORCH
 
 
 def work(pipe: Connection, build: Callable[[], Step]) -> None:
-    """Run steps for as many seconds as each request says; answer with steps a second.
+    """Run steps for as many seconds as each request says; answer with steps per second.
 
     The first answer comes without a request, and is None: the system is ready.
     """
@@ -262,12 +264,12 @@ class Worker:
         self._answer()
 
     def measure(self, seconds: float) -> None:
-        """Add the steps a second of one burst, unless the system has failed."""
+        """Add the steps per second of one burst, unless the system has failed."""
         if not self.failure and (speed := self._answer(seconds)):
             self.speeds.append(speed)
 
     def median(self) -> float:
-        """Return the steps a second; 0: it failed."""
+        """Return the steps per second; 0 if the system has failed."""
         return 0.0 if self.failure else statistics.median(self.speeds)
 
     def _answer(self, *requests: float) -> Any:
@@ -300,7 +302,7 @@ def report(settings: Settings, workers: list[Worker], products: list[Worker]) ->
     stock, torch = (speeds.get((name, "float32")) for name in ("stock Keras", "PyTorch"))
     for worker, speed in zip(workers, speeds.values(), strict=True):
         peak = peaks[worker.precision] / flop(settings)
-        # 0 or None: not known.
+        # 0 and None mean that a value is not known.
         values = [speed / x if speed and x else None for x in (1, stock, torch, peak)]
         row: Row = {"shape": name_of(settings), "system": worker.name}
         row |= {"precision": worker.precision, **dict(zip(COLUMNS, values, strict=True))}
@@ -340,7 +342,7 @@ def main() -> None:
     shapes = [s for s in SHAPES if any(text in name_of(s).lower() for text in texts)]
     if not shapes or arguments.rounds < 1:
         parser.error(f"rounds: at least 1; shapes: of {', '.join(map(name_of, SHAPES))}")
-    # For the processes to come.
+    # For the processes that are started below.
     os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "OPENBLAS_NUM_THREADS": str(cores())}
     describe_machine()

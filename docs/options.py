@@ -31,9 +31,9 @@ def page() -> str:
     lines = [
         "# All options",
         "",
-        "Made by `python docs/options.py` from the code, so that it says what `--help` says.",
-        "The settings among them have the same names in Python, with `_` for `-`; `--for` is",
-        "`seconds`. In the environment they are `CHARGEN_TRAIN_UNITS` and the like.",
+        "Made by `python docs/options.py` from the code: it says what `--help` says. In",
+        "Python, settings have the same names with `_` for `-`, and `seconds` for `--for`.",
+        "In the environment they are `CHARGEN_TRAIN_UNITS` and the like.",
     ]
     for name, load in COMMANDS.items():
         command = load()

@@ -1,13 +1,13 @@
-"""SimpleRNN, LSTM and GRU side by side, with the state carried on and without.
+"""SimpleRNN, LSTM and GRU side by side, with and without carrying the state on.
 
 Usage: python examples/compare_cells.py [CORPUS] [--epochs 8] [--seed 0] [--plot FILE]
 
 Trains six models in a temporary folder: each cell on streams (windows that follow one
 another, the state carried from one to the next) and on shuffled windows (each from a zero
 state). All make the same number of passes over the training text in batches of one size,
-so the same number of updates, with one recipe. The LSTM has --units units; the other cells,
-whose gates are fewer, get as many as bring them closest to its number of parameters. That
-is a fair budget of memory and of text, and not one of time: see the seconds.
+and so the same number of updates, with one recipe. The LSTM has --units units; the other
+cells, which have fewer gates, get as many units as bring them closest to its number of
+parameters. That is fair in memory and in text, but not in time: see the seconds.
 
 Prints a table: the validation loss with the state carried through the text, and cold, from
 a zero state every --seq-length characters. Draws the learning curves from the runs'
@@ -39,7 +39,7 @@ from chargen.training.request import Request
 from chargen.training.resolve import resolve
 
 NAMES = {"rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
-EVALUATIONS = 10  # points of a learning curve
+EVALUATIONS = 10  # points on a learning curve
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class Result:
 
     Attributes:
         cell, windows: see `chargen.Settings`.
-        units: of each layer.
-        parameters: of the whole model.
-        updates: done.
-        seconds: of the run: tracing, compiling and evaluations too.
-        curve: (passes over the text, validation loss in nats, carried), in this order.
+        units: the units of each layer.
+        parameters: the parameters of the whole model.
+        updates: the updates done.
+        seconds: the time of the run, tracing, compiling and evaluations included.
+        curve: (passes over the text, validation loss in nats, carried), in order.
         carried: the last of these losses.
-        cold: the validation loss in nats from a zero state each window.
+        cold: the validation loss in nats from a zero state in each window.
     """
 
     cell: str
@@ -73,7 +73,7 @@ def matching_units(cell: str, model: ModelConfig, vocabulary_size: int) -> int:
 
     Args:
         cell: "rnn", "lstm" or "gru".
-        model: what to match, but for its cell and units.
+        model: what to match, except for its cell and units.
         vocabulary_size: V.
     """
     target = model.parameters(vocabulary_size)

@@ -2,11 +2,11 @@
 
 Usage: python examples/gradients.py [CORPUS] [--steps 600] [--seed 0] [--plot FILE]
 
-Of each cell a model with a single layer is trained in a temporary folder. Then the loss of
-one character is taken, and its gradient is followed back through the states that came
-before: how large it still is 1, 10, 50 and 100 steps back, relative to what it was at the
-start, the median of many places in the validation text. The untrained model is measured in
-the same way.
+For each cell, a model with a single layer is trained in a temporary folder. Then the loss
+of one character is taken, and its gradient is followed back through the states that came
+before. The tables say how large it still is 1, 10, 50 and 100 steps back, relative to what
+it was at the start: the median over many places in the validation text. The untrained model
+is measured in the same way.
 
 The gradients are computed here in NumPy, step by step, so that one can read how. Needs
 TensorFlow for the training and matplotlib (pip install matplotlib) for the picture.
@@ -153,9 +153,10 @@ def state_gradients(
         back: how many steps to go back, at most T.
 
     Returns:
-        For each state, "h" and for LSTM "c", the gradient (back + 1, N, H) of the loss in
-        nats with respect to that state k steps before the last, k = 0 … back, the other
-        state held fixed; and what the steps kept (gates or tanh'), (back, N, H) by name.
+        For each state, "h" and for LSTM also "c", the gradient (back + 1, N, H) of the loss
+        in nats with respect to that state k steps before the last, k = 0 … back, with the
+        other state held fixed; and what the steps kept (gates or tanh'), (back, N, H), by
+        name.
     """
     if config.layers != 1:
         raise ValueError(f"the model must have a single layer; got {config.layers}")
@@ -192,10 +193,10 @@ def shares(
         config, weights, ids, back: as for `state_gradients`.
 
     Returns:
-        For each state (back + 1,): the norm of its gradient k steps back over that of h at
-        the last step, the median of the N places; and by name the mean over all steps,
-        places and units of what a gradient is multiplied by (f, z or tanh'), the largest
-        mean that any unit has, and the largest singular value of R for SimpleRNN.
+        For each state, an array (back + 1,): the norm of its gradient k steps back over
+        that of h at the last step, the median over the N places. And by name: the mean over
+        all steps, places and units of what a gradient is multiplied by (f, z or tanh'), the
+        largest mean that any unit has, and for SimpleRNN the largest singular value of R.
     """
     gradients, kept = state_gradients(config, weights, ids, back)
     norms = {name: np.linalg.norm(g, axis=2) for name, g in gradients.items()}

@@ -143,4 +143,4 @@ def test_what_is_said_of_options_is_in_the_docstring():
     assert page.startswith("What a stove can be told.\n\nAttributes:\n")
     assert "degrees: How hot. Must be a whole number, between 0 and 300." in page
     assert "Default: 180." in page
-    assert "Default: until it is done." in page
+    assert "Default: None; until it is done." in page

@@ -1,8 +1,8 @@
 """The command line. Each command has its own file and only parses, calls and prints.
 
 A command's file is imported when the command is used, so that `sample` does not wait for
-what only `train` needs. Text goes to stdout, everything else to stderr. Exit codes: 0 done,
-1 a `ChargenError`, 2 usage, 130 interrupted (Ctrl-C), 143 terminated.
+what only `train` needs. What is asked for goes to stdout, everything else to stderr. Exit
+codes: 0 done, 1 a `ChargenError`, 2 usage, 130 interrupted (Ctrl-C), 143 terminated.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Commands(click.Group):
                 raise
             raise click.ClickException(
                 f"this command needs the package {missing}, which is not installed here: "
-                f"pip install {missing}"
+                f"pip install {missing}; to train, install chargen with its dependencies"
             ) from error
         except MemoryError as error:
             raise click.ClickException("there is not enough memory for this") from error

@@ -1,4 +1,4 @@
-"""Putting a run in order: after a crash, and where it goes back to an older step."""
+"""Putting a run in order: after a crash, and when it goes back to an older step."""
 
 from __future__ import annotations
 

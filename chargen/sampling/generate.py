@@ -40,10 +40,7 @@ def generate(
         seed_text: the text to continue, of any length. If it is empty, the model starts on
             a newline, or on the commonest character if it knows no newline.
         sampling: how to draw; None for the defaults of `Sampling`.
-        options: fields of `Sampling` that are to be different: `length` (the number of
-            characters to generate, at least 0), `temperature` (at least 0; 0 always takes
-            the likeliest character) and `seed` (for the random draws, at least 0; the same
-            seed gives the same text; None draws one).
+        options: fields of `Sampling`, by name, that are to be different.
 
     Returns:
         An iterator over the new characters; the seed text is not among them.

@@ -51,7 +51,7 @@ class Job:
 
     @property
     def checkpoint(self) -> Checkpoint | None:
-        """What training goes on from; None if it begins at the beginning."""
+        """The checkpoint that training goes on from; None if it starts afresh."""
         return self.resolved.read.checkpoint
 
     def train(
@@ -252,6 +252,7 @@ def _missing_tensorflow() -> str:
         "training needs TensorFlow 2.21 and Keras, which cannot be imported here "
         f"(Python {platform.python_version()} on {platform.system()} "
         f"{platform.machine()}). They come with chargen on CPython 3.11 to 3.13 on "
-        "Linux, Windows (x86-64) and Macs with Apple silicon: install chargen there, "
-        "train, and bring the checkpoint here; sampling works without them"
+        "Linux, Windows (x86-64) and Macs with Apple silicon, unless it is installed "
+        "without its dependencies: install it whole on such a machine, train there, and "
+        "bring the checkpoint here. Sampling works without them"
     )

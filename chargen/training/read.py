@@ -56,7 +56,7 @@ class Read:
         settings: these, completed by those of the run that is resumed and by defaults.
         run: the run that is resumed; None for a new one.
         latest: the number of its latest step; None if there is none.
-        checkpoint: what training goes on from; None if it begins at the beginning.
+        checkpoint: what training goes on from; None if it starts afresh.
         back: the older step of the run to which training goes back, if it does.
         trained: the checkpoint whose model is trained further, with `init_from`.
         notes: what the user should know.

@@ -1,4 +1,4 @@
-"""How long a run lasts and how its learning rate moves."""
+"""How long a run lasts, and how its learning rate moves."""
 
 from __future__ import annotations
 

@@ -113,7 +113,8 @@ def test_a_rule_is_switched_on_by_its_field(monkeypatch):
         found[:, value] = -np.inf
         return found
 
-    monkeypatch.setattr(rules, "RULES", (("forbidden", forbid), *rules.RULES))
+    two = (("forbidden", forbid), ("temperature", temperature))
+    monkeypatch.setattr(rules, "RULES", two)
     logits, history = np.array([[1.0, 3.0, 2.0]], np.float32), [[7, 8]]
     off = SimpleNamespace(forbidden=None, temperature=0.5)
     assert apply_rules(logits, history, off).tolist() == [[-4.0, 0.0, -2.0]]

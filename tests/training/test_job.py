@@ -264,7 +264,7 @@ def without(monkeypatch, tf):
 @pytest.mark.parametrize("name", ["tensorflow", "tensorflow.python", "keras"])
 def test_training_without_tensorflow_says_what_to_do(without, name):
     without(name)
-    with pytest.raises(TrainingError, match=r"needs TensorFlow .* sampling works without"):
+    with pytest.raises(TrainingError, match=r"needs TensorFlow .* Sampling works without"):
         start_tensorflow(Settings())
 
 

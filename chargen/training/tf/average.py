@@ -1,16 +1,16 @@
 """The mean of a model's weights over the last part of its training.
 
-The last updates still jump about the minimum;
-the mean of their weights is nearer to it than any of them, and does not ask for a rate that
-falls to almost nothing, at which little is learned. After update t, with w the weights,
+The last updates still jump about the minimum. The mean of their weights is nearer to it
+than any one of them, and does not require a learning rate that falls to almost nothing, at
+which little is learned. After update t, with w the weights,
 
     mean = mean + (1 - (1 - 1/t)^(POWER + 1)) · (w - mean)
 
-so that update k of t counts in proportion to k^POWER, about. The mean age of what is in it
-is always the same share of the run, 1 / (POWER + 2), however long that is (Karras et al.
-2024, "Analyzing and Improving the Training Dynamics of Diffusion Models", arXiv 2312.02696,
-section 3.1). Weights hardly differ from one update to the next, so that each fifth stands
-for the four before it, at a fifth of the cost.
+so that update k of t counts approximately in proportion to k^POWER. The mean age of what is
+in the mean is always the same share of the run, 1 / (POWER + 2), however long the run is
+(Karras et al. 2024, "Analyzing and Improving the Training Dynamics of Diffusion Models",
+arXiv 2312.02696, section 3.1). Weights hardly differ from one update to the next, so every
+fifth update stands for the four before it, at a fifth of the cost.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from chargen.training.tf.matmul import separate
 
 POWER = 8.0
 EVERY = 5
-"""Updates from one that counts to the next, but at the beginning, where each one does."""
+"""Updates from one that counts to the next; at the very beginning, each one counts."""
 
 
 def newest_share(updates: int) -> float:
-    """Return what the weights after so many updates (from 1) count in the mean."""
+    """Return the share that the weights after so many updates (from 1) have in the mean."""
     if updates > EVERY and updates % EVERY:
         return 0.0
     stood_for = EVERY if updates > EVERY else 1
@@ -55,7 +55,7 @@ class Average:
         return self._means
 
     def include(self, share: tf.Tensor) -> None:
-        """Take the weights as they are now into the means, by their share in [0, 1]."""
+        """Take the weights as they are now into the means, with a share in [0, 1]."""
 
         def move() -> bool:
             for weight, mean, include in zip(

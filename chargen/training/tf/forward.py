@@ -1,9 +1,9 @@
 """The whole model from ids to the loss, as fast as a CPU runs it, and its gradients.
 
-It computes what `keras_model.build_model`'s Keras
-model computes, on the same weights: the embedding is folded into the first layer's input
-product, and the batch is cut into shards whose time loops run side by side, each on one
-processor. `recurrent` and `matmul` hold the pieces.
+It computes what the Keras model of `keras_model.build_model` computes on the same weights.
+The embedding is folded into the first layer's input product, and the batch is cut into
+shards whose time loops run side by side, each on one processor. `recurrent` and `matmul`
+hold the pieces.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def logits(
         ids: (T, B) int32.
         states: (B, H) each, layer by layer; for LSTM h before c.
         cell: "rnn", "lstm" or "gru".
-        plan: how to compute it; `shards` is not looked at.
-        dropout: share of each layer's output that is dropped.
-        key: (2,) int32, of the dropout masks; needed if anything is dropped.
+        plan: how to compute it; `shards` is not used.
+        dropout: the share of each layer's output that is dropped.
+        key: (2,) int32, the key of the dropout masks; needed if anything is dropped.
 
     Returns:
         Logits (T, B, V) and the states after the last time step.
@@ -116,7 +116,7 @@ def _shards(
 ) -> Iterator[tuple[Plan, tf.Tensor, tf.Tensor, Tensors]]:
     """Cut a batch (B, T) and its states into parts of about one size, time-major.
 
-    Yields for each part its plan, inputs and targets (T, ·), and states.
+    Yields, for each part, its plan, its inputs and targets (T, ·), and its states.
     """
     batch = inputs.shape[0]
     count = min(plan.shards, batch)
@@ -173,8 +173,8 @@ def loss_and_gradients(
         states, cell, plan, dropout, key: as for `logits`.
 
     Returns:
-        The mean loss of the batch in nats; for each shard a list of gradients in the
-        order of the weights, which together sum to the gradient; the new states.
+        The mean loss of the batch in nats; for each shard, a list of gradients in the
+        order of the weights, which add up to the whole gradient; the new states.
     """
     characters = inputs.shape[0] * inputs.shape[1]
     weights = [tf.convert_to_tensor(weight) for weight in weights]

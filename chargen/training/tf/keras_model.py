@@ -1,7 +1,7 @@
 """The Keras model, built from a `ModelConfig`.
 
-Nothing here reads a file: weights arrive as
-arrays that `checkpoint` has already checked.
+Nothing here reads a file: weights arrive as arrays that `runs.checkpoint` has already
+checked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from chargen.model.shape import ModelConfig
 from chargen.training.tf.own_keras import keras
 
 EMBEDDING_DEVIATION = 1.0
-"""Of the initial embedding: with Keras's 0.05 the first passes learn next to nothing."""
+"""Standard deviation of the initial embedding.
+
+With Keras's 0.05, the first passes learn next to nothing.
+"""
 
 
 def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> keras.Model:
@@ -22,12 +25,12 @@ def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> kera
     Args:
         config: the model's shape.
         vocabulary_size: V.
-        seed: of the initial weights.
+        seed: the seed of the initial weights.
 
     Returns:
         A functional model [ids (B, T), *states] → [logits (B, T, V), *new states]. The
-        states are (B, H) each, layer by layer, for LSTM h before c. Its trainable
-        variables stand in the order of `config.weight_shapes`.
+        states are (B, H) each, layer by layer; for LSTM, h before c. Its trainable
+        variables are in the order of `config.weight_shapes`.
     """
     seeds = iter(np.random.SeedSequence(seed).generate_state(3 * config.layers + 2))
 

@@ -1,6 +1,7 @@
 """What an update changes: a model's weights, the optimizers' memory, the recurrent states.
 
-It learns, scores, and is put down in arrays and taken up again; when, others decide.
+A learner learns, scores, and can be put down in arrays and taken up again; when it does so
+is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ class Learner:
     """A model that is being trained.
 
     Args:
-        settings: of the run, resolved.
+        settings: the run's settings, resolved.
         vocabulary_size: V.
-        batch_size: B, streams or windows that are trained at once.
+        batch_size: B, the number of streams or windows that are trained at once.
         plan: how a step is computed.
     """
 
@@ -61,8 +62,8 @@ class Learner:
 
         Args:
             inputs, targets: int32 (B, T).
-            fresh: whether the states start from zero; else they go on from before.
-            step: the update, counted from 0: the dropout masks are those of (seed, step).
+            fresh: whether the states start from zero; otherwise they go on from before.
+            step: the update, counted from 0; it and the seed determine the dropout masks.
             rate: the learning rate.
 
         Returns:
@@ -88,8 +89,8 @@ class Learner:
 
         Args:
             streams: what to score.
-            before, after: called around each call, of which there are as many as windows
-                of `EVALUATION_WINDOW` characters; `before` may raise.
+            before, after: called before and after the model is called, which happens once
+                for every window of `EVALUATION_WINDOW` characters; `before` may raise.
         """
         states = self._zero_states(len(streams.inputs))
         total = 0.0
@@ -98,7 +99,7 @@ class Learner:
         for start in range(0, length, window):
             before()
             part = np.s_[:, start : start + window]
-            # All windows have one length: another one would be compiled anew.
+            # All windows have one length: for another one, it would be compiled anew.
             missing = max(0, start + window - length)
             inputs, targets, scored = (
                 np.pad(x[part], ((0, 0), (0, missing)))
@@ -115,7 +116,7 @@ class Learner:
         return {name: _copy(variable) for name, variable in averaged}
 
     def memory(self) -> dict[str, npt.NDArray]:
-        """Return all else that an update goes on from."""
+        """Return everything else that an update goes on from."""
         found = {name: _copy(v) for name, v in self._update.private.items()}
         found |= {f"state.{i}": _copy(state) for i, state in enumerate(self._states)}
         return found
@@ -124,7 +125,7 @@ class Learner:
         """Take up what `weights` and `memory` put down.
 
         Raises:
-            TrainingError: it belongs to a model or an optimizer of another shape.
+            TrainingError: they belong to a model or an optimizer of another shape.
         """
         expected = {name: (v.shape, v.dtype) for name, v in self.memory().items()}
         if {name: (v.shape, v.dtype) for name, v in memory.items()} != expected:
@@ -146,4 +147,4 @@ class Learner:
 
 
 def _copy(variable: tf.Variable | tf.Tensor) -> npt.NDArray:
-    return np.array(variable.numpy())  # may share memory that the next update writes
+    return np.array(variable.numpy())  # a copy: the next update may write to that memory

@@ -1,8 +1,7 @@
 """Matrix products of a training step: operands of either precision, gradients by hand.
 
-Sequences are time-major, (T, B, ·), so that a
-time step is one contiguous slice. Operands may be rounded to bfloat16; sums, results and
-everything that is not an operand stay float32.
+Sequences are time-major, (T, B, ·), so that a time step is one contiguous slice. Operands
+may be rounded to bfloat16; sums, results and everything else stay float32.
 
 Each function is compiled by XLA on its own. One program for a whole training step would be
 slower: XLA then runs small pieces of it on a thread pool that all shards share, and picks
@@ -21,9 +20,9 @@ from chargen.training.plan import Plan
 
 
 def separate(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
-    """Return the function as a graph function that shares no program with another one.
+    """Return the function as a graph function that shares its program with no other one.
 
-    XLA's CPU runtime may crash when two threads run one program for the first time at
+    XLA's CPU runtime may crash when two threads run the same program for the first time at
     once (seen with TensorFlow 2.21, in the set-up of its YNNPACK kernels). So products
     that nothing keeps from running at the same time need programs of their own.
     """
@@ -34,8 +33,8 @@ def separate(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
 def compiled(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
     """Return the function as a graph function, traced anew for every shape.
 
-    Each plan has one, and so has each shard, whose plan names it: see `separate`. Within
-    a shard its layers share it, one after the other.
+    Each plan has its own, and so does each shard, because its plan names the shard: see
+    `separate`. Within a shard, the layers share one and use it one after the other.
     """
     return separate(function, plan)
 
@@ -43,9 +42,9 @@ def compiled(function: Callable[..., Any], plan: Plan) -> Callable[..., Any]:
 def total(parts: Iterable[tf.Tensor]) -> tf.Tensor:
     """Return the sum of tensors of one shape, added up in their order.
 
-    `tf.add_n` begins with whichever of them it may overwrite, which depends on what other
-    threads have done with them by then: its last bits vary from three tensors on. So do
-    those of a chain of additions, which TensorFlow rewrites to it.
+    `tf.add_n` begins with whichever tensor it may overwrite, which depends on what other
+    threads have done by then: with three tensors or more, the last bits of its sum vary.
+    So do those of a chain of additions, which TensorFlow rewrites to `tf.add_n`.
     """
     return tf.reduce_sum(tf.stack(list(parts)), 0)
 
@@ -63,7 +62,7 @@ def operand(x: tf.Tensor, precision: str) -> tf.Tensor:
 def product(
     a: tf.Tensor, b: tf.Tensor, *, xla: bool, transpose_b: bool = False
 ) -> tf.Tensor:
-    """Return a (M, K) times b (K, N), float32, of operands of one precision.
+    """Return a (M, K) times b (K, N), float32; both operands have one precision.
 
     With `transpose_b`, b is (N, K).
     """
@@ -105,8 +104,8 @@ def kernel_gradient(x: tf.Tensor, dy: tf.Tensor, plan: Plan) -> tf.Tensor:
         dy: (T, B, N), the gradient of what came out.
         plan: how to compute it.
     """
-    # Nothing waits for these gradients but the update: those of all layers may be computed
-    # at once.
+    # Only the update waits for these gradients: those of all layers may be computed at
+    # once.
     if plan.precision == "float32":
         return separate(_kernel_gradient, plan)(x, dy)
     # Two programs: within one, XLA would not transpose x but read it by columns, and

@@ -1,8 +1,8 @@
 """Keras as chargen needs it, whatever the user's own Keras is set to.
 
 Every module here takes `keras` from this one and builds layers and optimizers within
-`float32`, so that the same weights come out whatever stands in the environment, in
-~/.keras/keras.json, or in the program that chargen is used by.
+`float32`. So the same weights come out, whatever is set in the environment, in
+~/.keras/keras.json, or by the program that uses chargen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from unittest import mock
 from chargen.errors import TrainingError
 
 if "keras" not in sys.modules:
-    # No folder below a device: Keras finds no settings there, and leaves none behind.
+    # A device has no folders below it: Keras finds no settings there, and leaves none.
     nowhere = {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": f"{os.devnull}/keras"}
     with mock.patch.dict(os.environ, nowhere):
         import keras

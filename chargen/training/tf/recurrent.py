@@ -1,10 +1,9 @@
 """The loops over time of the three cells, with gradients by hand: fast on a CPU.
 
-They compute what Keras's recurrent layers compute, on the same weights. What makes them
-fast: the inputs' product with
-the kernel is one product for all time steps; the backward pass is written by hand, so
-that the loop keeps only what is sequential and each weight gradient is one product after
-it; each loop is one XLA program.
+They compute what Keras's recurrent layers compute on the same weights. Three things make
+them fast: the product of the inputs with the kernel is one product for all time steps; the
+backward pass is written by hand, so that its loop keeps only what is sequential and each
+weight's gradient is one product after the loop; and each loop is one XLA program.
 
 Equations, with σ the logistic function, ∘ the elementwise product, and zx = x K + b
 computed for all time steps beforehand (Keras's gate order):
@@ -43,8 +42,8 @@ class _SimpleRNN:
 
     `forward` takes the two products (B, G·H) and the states before, and returns what the
     gradient needs and the states after. `backward` takes the gradients of the states
-    after, what was kept, and the states before and after; it returns the gradients of
-    the products as one tensor, and those of the states before, but for what reaches h
+    after, what was kept, and the states before and after. It returns the gradients of
+    the products as one tensor, and those of the states before, except for what reaches h
     through its product.
     """
 
@@ -255,7 +254,7 @@ def recur(
     cell: str,
     plan: Plan,
 ) -> tuple[tf.Tensor, Tensors]:
-    """Run a layer over a sequence, its inputs' product known.
+    """Run a layer over a sequence, given the product of its inputs.
 
     Args:
         zx: (T, B, G·H) float32, the inputs' product with the kernel, plus bias.
@@ -299,5 +298,5 @@ def recur(
 
 
 def biases(bias: tf.Tensor, cell: str) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Return the biases of the inputs' and the recurrent product; None: there is none."""
+    """Return the bias of the inputs' product and that of the recurrent one, or None."""
     return (bias[0], bias[1]) if CELLS[cell].two_biases else (bias, None)

@@ -1,4 +1,4 @@
-"""TensorFlow's thread pools and devices, and what of the fast step works here."""
+"""TensorFlow's thread pools and devices, and which parts of the fast step work here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from chargen.training.tf.own_keras import float32
 from chargen.training.tf.update import Update
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}
-"""Largest error of a gradient, relative to its largest element, that a check allows."""
+"""The largest error of a gradient that a check allows, relative to its largest element."""
 
 TRANSIENT = (
     tf.errors.ResourceExhaustedError,
@@ -35,18 +35,18 @@ TRANSIENT = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
 )
-"""What says something about the moment and not about the machine: not remembered."""
+"""Errors that say something about the moment, not about the machine: not remembered."""
 
 LEAST_ROWS = 4
-"""Of a batch in a shard: with fewer, a product costs as much as with these."""
+"""The fewest rows of a batch in a shard: with fewer, a product costs just as much."""
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What TensorFlow was set to.
+    """How TensorFlow was set up.
 
     Attributes:
-        threads: processors that it uses.
+        threads: how many processors it uses.
         gpu: whether models run on a GPU.
         notes: what the user should know.
     """
@@ -59,9 +59,9 @@ class Runtime:
 def prepare_tensorflow(settings: Settings) -> Runtime:
     """Set TensorFlow's pools and devices, before its first operation.
 
-    Single-threaded kernels, run side by side on all processors: a recurrent step's
-    products are too small to be worth cutting up (benchmarks/RESULTS.md has the
-    figures). A program that has used TensorFlow before keeps what it has.
+    Kernels have one thread each and run side by side on all processors: the products of a
+    time step are too small to be worth cutting up (benchmarks/RESULTS.md has the figures).
+    A program that has used TensorFlow before keeps the pools that it has.
 
     Raises:
         TrainingError: a GPU is asked for and there is none.
@@ -78,7 +78,7 @@ def prepare_tensorflow(settings: Settings) -> Runtime:
             for gpu in gpus:
                 tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:
-        # It runs already: harmless if it was set to the same.
+        # TensorFlow runs already, which is harmless if it was set up in the same way.
         pools = tf.config.threading
         now = pools.get_intra_op_parallelism_threads()
         if (now, pools.get_inter_op_parallelism_threads()) != (1, threads):
@@ -151,12 +151,12 @@ def _from_fast_to_safe(plan: Plan) -> Iterator[Plan]:
 
 
 def _error(cell: str, plan: Plan) -> str | None:
-    """Return what is wrong with training by a plan; None: nothing was found.
+    """Return what is wrong with training by a plan; None if nothing was found.
 
     Raises:
         tf.errors.OpError: one of `TRANSIENT`.
     """
-    plan = replace(plan, shards=min(plan.shards, 2))  # more would be checked no better
+    plan = replace(plan, shards=min(plan.shards, 2))  # more would not check any better
     try:
         with float32():
             return _step_error(cell, plan) or _update_error(cell, plan)
@@ -167,7 +167,7 @@ def _error(cell: str, plan: Plan) -> str | None:
 
 
 def _step_error(cell: str, plan: Plan) -> str | None:
-    """Return how a step differs from that of Keras's own layers; None: it does not."""
+    """Return how a step differs from one of Keras's own layers; None if it does not."""
     config = ModelConfig(cell=cell, units=24, layers=2, embedding_size=8)
     batch, length, characters = 5, 7, 11
     model = build_model(config, characters, seed=1)
@@ -206,10 +206,10 @@ def _step_error(cell: str, plan: Plan) -> str | None:
 
 
 def _update_error(cell: str, plan: Plan) -> str | None:
-    """Return what is wrong where updates do not lower the loss of the batch they are for.
+    """Return what is wrong, if updates do not lower the loss of the batch they are for.
 
     What the optimizers compute cannot be compared number by number: a first update is
-    about the sign of each gradient, which rounding turns over where it is near zero.
+    roughly the sign of each gradient, and rounding flips that sign near zero.
     """
     settings = Settings(cell=cell, units=24, layers=1, embedding_size=8)
     model = build_model(settings.model, 11, seed=1)

@@ -1,19 +1,17 @@
 """SOAP: AdamW in a basis in which a kernel's inputs are uncorrelated.
 
-The algorithm is that of Vyas et al. 2024,
-"SOAP: Improving and Stabilizing Shampoo using Adam" (arXiv 2409.11321), one-sided: with W
-(M, N) a kernel, G its gradient, and the columns of Q (M, M) the eigenvectors of C, the
-running mean of G Gᵀ,
+The algorithm is that of Vyas et al. 2024, "SOAP: Improving and Stabilizing Shampoo using
+Adam" (arXiv 2409.11321), one-sided. Let W (M, N) be a kernel, G its gradient, C the running
+mean of G Gᵀ, and let the columns of Q (M, M) be the eigenvectors of C. Then
 
     G' = Qᵀ G
     m = β₁ m + (1 - β₁) G';  v = β₂ v + (1 - β₂) G' ∘ G'
     W = W - rate · (Q (m̂ / (√v̂ + ε)) + decay · W)
 
-where m̂ and v̂ are m and v without the bias of their zero start. C and Q follow now and
-then: Q by one step of orthogonal iteration, Q = qr(C Q), and m is carried over to the new
-basis. The units of an RNN are strongly correlated, and a recurrent network's steps are
-small enough for all this to cost little beside them: it needs far fewer updates than AdamW
-(benchmarks/RESULTS.md).
+where m̂ and v̂ are m and v without the bias of their start at zero. C and Q follow now and
+then: Q by one round of orthogonal iteration, Q = qr(C Q), and m is carried over to the new
+basis. The units of an RNN are strongly correlated, so far fewer updates are needed than
+with AdamW, and beside a training step all this costs little (benchmarks/RESULTS.md).
 """
 
 from __future__ import annotations
@@ -29,9 +27,9 @@ BETA_1 = 0.9
 BETA_2 = 0.99
 EPSILON = 1e-8
 REFRESH = 10
-"""Updates from one new basis to the next; the first update gives one too."""
+"""Updates from one new basis to the next; the first update makes one, too."""
 MEMORY = 0.7
-"""Share of C that a refresh keeps."""
+"""The share of C that a refresh keeps."""
 
 
 class Soap:
@@ -39,8 +37,8 @@ class Soap:
 
     Args:
         kernels: the variables, (M, N) each.
-        plan: how to compute products; C and Q are float32 whatever it says.
-        weight_decay: decoupled, a share of the learning rate.
+        plan: how to compute products; C and Q are float32 in any case.
+        weight_decay: decoupled, as a share of the learning rate.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class Soap:
         """Return the squared norm of each kernel's gradient G, and each G'.
 
         Args:
-            shards: for each shard the gradients of all kernels; they add up.
+            shards: for each shard, the gradients of all kernels, which add up.
         """
         squared, projected = [], []
         for basis, gradients in zip(self._bases, zip(*shards, strict=True), strict=True):

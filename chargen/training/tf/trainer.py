@@ -1,9 +1,9 @@
 """The training loop: truncated backpropagation through time.
 
 It writes no file and prints nothing: what happens leaves as events (see `events`), and a
-stop is asked for through a callable. When something is due, `cadence` says; what is learned
-belongs to `learner`. Nothing random has to be saved: the batch of a step is a pure function
-of (seed, step), and so are the dropout masks.
+stop is asked for through a callable. `cadence` says when something is due; what is learned
+belongs to `learner`. No random state has to be saved: the batch of a step is a pure
+function of (seed, step), and so are the dropout masks.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ class Trainer:
         clock: counts the run's time.
         stop: returns the number of a signal that asked for a stop, or None.
         plan: how a step is computed.
-        checkpoint: what to go on from, read with its resume part; None: a new run.
-        initial: weights to start from, by name; None: random ones.
+        checkpoint: what to go on from, read with its resume part; None for a new run.
+        initial: weights to start from, by name; None for random ones.
 
     Raises:
-        TrainingError: the checkpoint's resume part fits neither the model nor its step.
+        TrainingError: the checkpoint's resume part does not fit the model or the step.
     """
 
     def __init__(
@@ -136,8 +136,9 @@ class Trainer:
         """Train until the run's length is reached.
 
         Raises:
-            Interrupted: a signal asked for a stop; a checkpoint has been published.
-            TrainingError: the loss was not finite, more often than can be mended.
+            Interrupted: a signal asked for a stop; what there was to save has been
+                published.
+            TrainingError: the loss was not finite more often than can be put right.
             ChargenError: whatever a listener raises.
         """
         try:
@@ -229,13 +230,13 @@ class Trainer:
         self._publish(evaluated=True, validation=validation, best=best)
 
     def _publish(self, *, evaluated: bool, validation: float | None, best: bool) -> None:
-        """Hand a checkpoint to the listeners; it is the one that trouble goes back to."""
+        """Hand a checkpoint to the listeners; in trouble, training goes back to it."""
         snapshot = self._snapshot(
             evaluated=evaluated,
             validation=validation,
             best=best or self._validation is None,
         )
-        # The average takes some updates in late: the latest weights tell first.
+        # The average takes in some updates late: the latest weights show trouble first.
         arrays = (*snapshot.weights.values(), *snapshot.resume.values())
         if not all(np.isfinite(array).all() for array in arrays):
             raise _NotFinite

@@ -1,8 +1,8 @@
 """One update of a model: gradients, clipping, optimizers, averaged weights.
 
-SOAP trains the kernels of the recurrent layers,
-where it is asked for; all other weights are trained by Keras's AdamW, one for each half of
-them: the two run side by side, each compiled into one program.
+If SOAP is asked for, it trains the kernels of the recurrent layers. All other weights are
+trained by Keras's AdamW, with one optimizer for each half of them; the two run side by
+side, each compiled into one program.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Update:
     """The compiled functions that train and score a model's weights.
 
     Args:
-        model: as `keras_model.build_model` returns it.
-        settings: of the run.
-        plan: how to compute it.
+        model: a model as `keras_model.build_model` returns it.
+        settings: the settings of the run.
+        plan: how to compute the functions.
     """
 
     def __init__(self, model: keras.Model, settings: Settings, plan: Plan) -> None:
@@ -103,8 +103,8 @@ class Update:
             inputs, targets: (B, T) int32.
             states: (B, H) each.
             rate: scalar float32, the learning rate.
-            key: (2,) int32, of the dropout masks.
-            share: scalar float32, what the new weights count in the average.
+            key: (2,) int32, the key of the dropout masks.
+            share: scalar float32, the share of the new weights in the average.
 
         Returns:
             The mean loss before the update, in nats, and the new states.
@@ -194,7 +194,8 @@ def _squared_norm(gradients: list[Tensors]) -> tf.Tensor:
 def _is_for_soap(name: str, shape: tuple[int, ...]) -> bool:
     """Whether a weight, by its name in a checkpoint, is a recurrent layer's kernel.
 
-    One with more rows than columns is not meant: its basis would be larger than itself.
+    A kernel with more rows than columns is not for SOAP: the basis would be larger than
+    the kernel itself.
     """
     return name.startswith("rnn.") and name.endswith("kernel") and shape[0] <= shape[1]
 

@@ -24,7 +24,7 @@ class Validation:
         streams: the whole validation part.
         learner: what is scored.
         clock: counts the time of each call.
-        check_stop: called before each; may raise.
+        check_stop: called before each call; may raise.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class Validation:
         return self._learner.score(streams, self._check_stop, lambda: self._clock.lap(lap))
 
     def fit(self, counters: Counters, cadence: Cadence) -> str | None:
-        """Under a time budget, score no more than a twentieth of the time can.
+        """Under a time budget, score no more than fits into a twentieth of the time.
 
-        The part stays the same when the run is resumed: losses are comparable.
+        The part stays the same when the run is resumed, so that losses are comparable.
 
         Args:
             counters: keeps the length of the part, once it is settled.
             cadence: of the run.
 
         Returns:
-            What to know where it is not the whole part.
+            A note, if that is not the whole part.
 
         Raises:
             TrainingError: the length that was kept makes no sense.
