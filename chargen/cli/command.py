@@ -101,10 +101,10 @@ class Command(click.Command):
         known = {parameter.envvar for parameter in self.params}
         for variable in sorted(os.environ):
             if variable.startswith(prefix) and variable not in known:
-                why = "no option of that name"
+                why = "there is no option of that name"
                 if variable.removeprefix(prefix).lower() in NOT_FROM_ENVIRONMENT:
                     why = "is not read from the environment"
-                click.echo(f"note: {printable(variable)} is set, and {why}", err=True)
+                click.echo(f"note: {printable(variable)} is set, but {why}", err=True)
 
     def _near(self, option: str) -> list[str]:
         """Return our options that closely resemble an unknown one, hyphens aside."""
@@ -127,7 +127,7 @@ class Command(click.Command):
             return None
         if habit.ours:
             return f"No such option {shown!r}. In chargen it is {habit.answer}."
-        return f"No such option {shown!r}. chargen has none of the kind: {habit.answer}."
+        return f"No such option {shown!r}. chargen has nothing like it: {habit.answer}."
 
 
 def _as_typed(option: str, arguments: list[str]) -> str:

@@ -39,10 +39,13 @@ ROWS = (
 @click.option(
     "--part",
     type=click.Choice(HELD_OUT),
-    help="Score this part of the text that CHECKPOINT was trained on; FILES say where that "
-    "is.  [default: validation, without FILES]",
+    help="Score this part of the text that CHECKPOINT was trained on; FILES are where to "
+    "find it.  [default: validation, without FILES]",
 )
-@click.option("--encoding", help="Of FILES.  [default: UTF-8, or by the byte order mark]")
+@click.option(
+    "--encoding",
+    help="The encoding of FILES.  [default: UTF-8, or what a byte order mark says]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def evaluate_command(
     checkpoint: str,
@@ -67,7 +70,7 @@ def evaluate_command(
     """
     if encoding is not None and (part is not None or not files):
         raise click.UsageError(
-            "--encoding is of FILES: the text that CHECKPOINT was trained on has its own"
+            "--encoding applies to FILES: the text that CHECKPOINT was trained on has its own"
         )
     with advice(checkpoint):
         found = open_checkpoint(checkpoint)
@@ -88,11 +91,18 @@ def evaluate_command(
     for each, result in zip(parts, results, strict=True):
         for line in _lines(each, *result):
             click.echo(printable(line))
-    if part == "validation" and found.validation_loss is not None:
+    if part == "validation":
+        for line in _measured_before(found, results[0][0]):
+            click.echo(line)
+
+
+def _measured_before(found: Checkpoint, scored: Evaluation) -> Iterator[str]:
+    """Say what training measured on the validation part, or on some of it."""
+    if found.validation_loss is not None:
         count = found.training.get("validation_characters")
-        other = is_count(count) and count != results[0][0].characters
+        other = is_count(count) and count != scored.characters
         shown = f", on {count:,} of them" if other else ""
-        click.echo(f"training measured {found.validation_loss:.4f} nats{shown}")
+        yield f"training measured {found.validation_loss:.4f} nats{shown}"
 
 
 def _texts(found: Checkpoint, paths: list[Path], encoding: str | None) -> list[Part]:

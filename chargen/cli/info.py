@@ -23,11 +23,11 @@ CELL = 40
 
 @click.command(cls=Command, short_help="Describe checkpoints, or compare them.")
 @click.argument("checkpoints", nargs=-1, required=True, metavar="CHECKPOINT...")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, a list with all of it.")
+@click.option("--json", "as_json", is_flag=True, help="Write everything, as a JSON list.")
 def info(checkpoints: tuple[str, ...], as_json: bool) -> None:
     """Describe CHECKPOINT: the model, what it learned from, how, and how well.
 
-    Of several, a table shows what differs.
+    With several, a table shows how they differ.
 
     \b
     chargen info harbour-plays

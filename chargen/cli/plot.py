@@ -27,7 +27,7 @@ from chargen.runs.run import Run
     type=click.Choice(list(AXES)),
     default="seconds",
     show_default=True,
-    help="What the curves run along.",
+    help="What to plot the losses against.",
 )
 def plot(runs: tuple[str, ...], out: Path | None, by: str) -> None:
     """Draw the losses of RUNS as they fell, in nats a character.

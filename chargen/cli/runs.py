@@ -25,9 +25,9 @@ COLUMNS = ("name", "corpus", "model", "created", "loss", "steps", "finished")
 def runs(folders: tuple[Path, ...], as_json: bool) -> None:
     """List the runs in DIR: corpus, model, date, best loss, steps, whether it is finished.
 
-    Without DIR: those that a name finds, in checkpoints/, in $CHARGEN_HOME and among the
-    ones that ship with chargen. The loss is in nats a character, on the validation part
-    or, in brackets, where there is none, on the training part.
+    Without DIR, list those that a name finds: in checkpoints/, in $CHARGEN_HOME and
+    among the ones that ship with chargen. The loss is in nats a character, on the
+    validation part or, in brackets, where there is none, on the training part.
 
     \b
     chargen runs

@@ -33,14 +33,16 @@ class Seed(WholeType):
         try:
             int(value)
         except ValueError:
-            self.fail(f"{value!r} is not a number; a text goes to --seed-text", param, ctx)
+            self.fail(
+                f"{value!r} is not a number; to give a text, use --seed-text", param, ctx
+            )
         return int(super().convert(value, param, ctx))
 
 
 @click.command(
     cls=Command,
     short_help="Write text as a trained model does.",
-    extra="A text to continue goes to --seed-text.",
+    extra="Give the text to continue with --seed-text.",
 )
 @click.argument("checkpoint")
 @click.option(

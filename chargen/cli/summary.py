@@ -53,12 +53,16 @@ def summary(job: Job, program: str) -> Iterator[str]:
         longer = judged.longer
     elif best.train_loss is not None:
         yield f"training loss: {describe_loss(best.train_loss)}"
-        yield "nothing was held out: it may know the text by heart"
+        yield "nothing was held out: the model may know the text by heart"
     yield "to sample from it:"
     yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
     if longer:
         yield "to train it for longer:"
         yield f"  {program} {longer_command(job)}"
     if "init_from" not in best.training or resolved.read.request.init_from is not None:
-        yield "to repeat this run:" if job.checkpoint is None else "to start such a run:"
+        yield (
+            "to repeat this run:"
+            if job.checkpoint is None
+            else "to start a run like this one:"
+        )
         yield f"  {program} {train_command(resolved, job.settings)}"

@@ -89,7 +89,7 @@ OWN_OPTIONS = (
         "--tensorboard",
         group="output",
         is_flag=True,
-        help="Show the log in TensorBoard, too: in the folder tensorboard of the run.",
+        help="Write the log for TensorBoard, too, to the run's folder tensorboard.",
     ),
     own(
         "--quiet",

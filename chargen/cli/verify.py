@@ -22,7 +22,7 @@ from chargen.runs.run import POINTERS, RUN_FILE, Run, is_step, read_step
 
 @click.command(cls=Command, short_help="Read all checkpoints of runs again.")
 @click.argument("runs", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, a list with all of it.")
+@click.option("--json", "as_json", is_flag=True, help="Write everything, as a JSON list.")
 @click.pass_context
 def verify(ctx: click.Context, /, runs: tuple[str, ...], as_json: bool) -> None:
     """Read every checkpoint of RUNS, with its hashes, and say what is damaged.

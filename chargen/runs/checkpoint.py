@@ -353,7 +353,7 @@ def _read_resume(folder: Path, files: dict[str, Any], checkpoint: Checkpoint) ->
     model = checkpoint.model
     batch_size = checkpoint.training.get("batch_size")
     if not is_count(batch_size):
-        raise ValueError(f"{MANIFEST} does not say how large a batch is")
+        raise ValueError(f"{MANIFEST} does not give the batch size")
     states = 4 * batch_size * len(CELLS[model.cell].states) * model.layers * model.units
 
     def check(header: dict[str, Entry]) -> None:

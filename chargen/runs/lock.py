@@ -16,7 +16,7 @@ LOCK_FILE = ".lock"
 
 NO_LOCKS_NOTE = (
     "the file system has no locks: nothing keeps a second process from training this run, "
-    "so see to it that there is none"
+    "so make sure that there is none"
 )
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)

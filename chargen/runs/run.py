@@ -268,7 +268,7 @@ def read_step(step: Path, *, resume: bool = False) -> Checkpoint:
     checkpoint = read(step, resume=resume)
     match = STEP_NAME.fullmatch(step.name)
     if match and int(match[1]) != checkpoint.step:
-        raise CheckpointError(f"{step} is damaged: it is of step {checkpoint.step:,}")
+        raise CheckpointError(f"{step} is damaged: it holds step {checkpoint.step:,}")
     return checkpoint
 
 

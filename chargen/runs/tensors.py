@@ -126,7 +126,7 @@ def _entry(name: str, value: object) -> Entry:
         raise ValueError(f"{shown} has no plausible shape or place")
     begin, end = offsets
     if end - begin != math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize:
-        raise ValueError(f"{shown} has a place of another size than its shape")
+        raise ValueError(f"{shown} has a place that does not fit its shape")
     return Entry(dtype, tuple(shape), begin, end)
 
 
@@ -139,7 +139,7 @@ def _fill(array: npt.NDArray[Any], file: BinaryIO, digest: Any) -> bool:
         piece = flat[start : start + step]
         memory = piece.view(np.uint8).data
         if file.readinto(memory) != len(memory):  # type: ignore[attr-defined]
-            raise ValueError("damaged: it has become shorter while it was read")
+            raise ValueError("damaged: it became shorter while it was read")
         digest.update(memory)
         finite = finite and bool(np.isfinite(piece).all())
     return finite

@@ -21,13 +21,13 @@ class Sampling:
     temperature: float = option(
         0.8,
         Real(0),
-        "Below 1 plays safe, above 1 is bold; 0 always takes the likeliest.",
+        "Lower is safer, higher is bolder; 0 always takes the likeliest.",
     )
     seed: int | None = option(
         None,
         Whole(0),
         "Random seed: the same one gives the same text.",
-        default="drawn, and named",
+        default="drawn at random, and printed",
     )
 
     def __post_init__(self) -> None:

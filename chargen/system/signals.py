@@ -61,4 +61,6 @@ class StopSignals:
             os._exit(exit_code(number))
         self.received = number
         if watched:
-            os.write(2, b"\nstopping, and saving first; again: at once, without saving\n")
+            os.write(
+                2, b"\nsaving, then stopping; once more: stopping at once, without saving\n"
+            )

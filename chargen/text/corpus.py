@@ -121,7 +121,7 @@ def split(
         end = cut
     if np.ptp(ids[:end]) == 0:
         raise TextError(
-            f"the training part of {text.name} holds a single distinct character"
+            f"the training part of {text.name} consists of one character repeated"
         )
     sources = tuple(Source.of(held, role) for role, held in files.items())
     return Corpus(sources, vocabulary, ids[:end], *parts["validation"], *parts["test"])
@@ -153,6 +153,6 @@ def _check(characters: str, name: str) -> None:
         raise TextError(f"{name} is empty: there is nothing to learn from")
     if len(set(characters)) == 1:
         raise TextError(
-            f"{name} holds a single distinct character, {describe(characters[0])}: "
+            f"{name} consists of one character repeated, {describe(characters[0])}: "
             "there is nothing to learn from"
         )

@@ -116,7 +116,7 @@ def read(request: Request) -> Read:
                 "the run was stopped before the weights that it was to start from were "
                 "saved: start it again with `init_from` and `overwrite=True`"
             )
-        notes.append("there is nothing to resume yet: starting")
+        notes.append("nothing to resume yet: starting a new training")
     trained = None
     if request.init_from is not None:
         trained = open_checkpoint(request.init_from)

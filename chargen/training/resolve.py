@@ -109,7 +109,7 @@ def _recommended(
     options = [f"`{name}={value!r}`" for name, value in chosen.settings.items()]
     settings = replace(settings, **chosen.settings)
     batch = settings.batch_size * settings.seq_length
-    note = "nothing is left to choose"
+    note = "all settings were given"
     if options:
         machine = ", length and machine" if seconds else " and length"
         note = f"chosen for this text{machine}: {' '.join(options)}"

@@ -79,7 +79,7 @@ class Settings:
     seq_length: int = option(
         32,
         Whole(1),
-        "Characters in a window: gradients reach back so far.",
+        "Characters in a window: this is how far back gradients reach.",
         group="learning",
         default=CHOSEN,
     )
@@ -106,7 +106,7 @@ class Settings:
     test: float | str | None = option(
         None,
         ShareOrFile(0, 1, high_open=True),
-        "What is held out from validation, too, for `chargen eval --part test`: the very "
+        "What is held out even from validation, for `chargen eval --part test`: the very "
         "last part of the text, or a file.",
         group="data",
         default="none",
@@ -116,13 +116,13 @@ class Settings:
         Name(),
         "The encoding of the corpus.",
         group="data",
-        default="UTF-8, or by the byte order mark",
+        default="UTF-8, or what a byte order mark says",
         common=True,
     )
     optimizer: str = option(
         "soap",
         Choice(OPTIMIZERS),
-        "SOAP needs far fewer updates; AdamW is what is common.",
+        "SOAP needs far fewer updates; AdamW is the usual choice.",
         group="learning",
     )
     learning_rate: float = option(
@@ -207,7 +207,7 @@ class Settings:
         group="computing",
     )
     stock: bool = option(
-        False, Flag(), "Train with Keras's own layers, slower.", group="computing"
+        False, Flag(), "Train with Keras's own layers, which are slower.", group="computing"
     )
 
     def __post_init__(self) -> None:

@@ -132,13 +132,13 @@ def test_a_variable_of_no_use_is_named():
 
 
 def test_a_variable_that_no_option_reads_is_named():
-    note = "CHARGEN_SAMPLE_LENGHT is set, and no option of that name"
+    note = "CHARGEN_SAMPLE_LENGHT is set, but there is no option of that name"
     assert note in invoke("sample", "tiny", code=0, CHARGEN_SAMPLE_LENGHT="5")
     assert "is set" not in invoke("sample", "tiny", code=0, CHARGEN_HOME=".")
 
 
 def test_a_text_beside_the_checkpoint_is_pointed_to_the_seed_text():
-    assert "goes to --seed-text" in invoke("sample", "tiny", "ab", code=2)
+    assert "text to continue with --seed-text" in invoke("sample", "tiny", "ab", code=2)
     assert "--seed-text" not in invoke("corpora", "tiny", code=2)
 
 
@@ -165,7 +165,7 @@ def test_a_destructive_option_is_not_read_from_the_environment():
         CHARGEN_TRAIN_OVERWRITE="1",
     )
     assert "holds a run already" in output
-    assert "CHARGEN_TRAIN_OVERWRITE is set, and is not read" in output
+    assert "CHARGEN_TRAIN_OVERWRITE is set, but is not read" in output
 
 
 def test_names_of_choices_are_read_in_any_case():

@@ -218,7 +218,7 @@ def test_wrong_usage_exits_2_with_a_message(arguments):
         (("info", "nowhere"), "there is no checkpoint 'nowhere'"),
         (("train", "nowhere"), "no bundled corpus of that name"),
         (("train", "empty.txt"), "is empty"),
-        (("train", "same.txt"), "single distinct character"),
+        (("train", "same.txt"), "consists of one character repeated"),
         (("train", "."), "is a folder"),
     ],
 )

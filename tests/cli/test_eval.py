@@ -322,4 +322,4 @@ def test_an_encoding_that_would_be_ignored_is_refused(more):
     words = ["eval", "story", "--encoding", "latin-1", *more]
     done = CliRunner().invoke(cli, words)
     assert done.exit_code == 2
-    assert "--encoding is of FILES" in done.output
+    assert "--encoding applies to FILES" in done.output

@@ -167,7 +167,7 @@ def test_a_dry_run_prints_a_command_that_asks_for_the_same_and_trains_nothing():
     again = run(*options[options.index("train") :], "--dry-run")
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[-1] == command
-    assert "nothing is left to choose" in again.stdout
+    assert "all settings were given" in again.stdout
     assert list(Path().iterdir()) == []
 
 

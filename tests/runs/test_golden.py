@@ -35,7 +35,9 @@ def test_a_checkpoint_of_format_1_generates_what_it_always_did(cell: str) -> Non
         assert generated == text["text"], options
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(c, marks=pytest.mark.slow) for c in ("rnn", "gru"))]
+)
 def test_a_checkpoint_of_format_1_can_be_trained_further(cell: str, tmp_path: Path) -> None:
     given = {"steps": 2, "stock": True, "dropout": 0.0, "eval_every": 2}
     start = DATA / f"format-1-{cell}"

@@ -261,7 +261,7 @@ def test_a_step_under_another_name_is_damaged():
     made = described(1, 2)
     os.rename("mine/step-00000002", "mine/step-00000007")
     (made.folder / "latest").write_text("step-00000007\n")
-    with pytest.raises(DamagedError, match="it is of step 2") as caught:
+    with pytest.raises(DamagedError, match="it holds step 2") as caught:
         made.read("latest")
     assert caught.value.sound == Path("mine/step-00000001")
     found = invoked("verify", "mine")

@@ -27,7 +27,10 @@ def test_the_first_signal_is_kept_and_the_second_ends_the_process(monkeypatch, w
     assert ended.value.code == exit_code(signal.SIGTERM) == 143
     if watched:
         assert [number for number, _ in said] == [2, 2]
-        assert b"saving first; again: at once, without saving" in said[0][1]
+        assert (
+            b"saving, then stopping; once more: stopping at once, without saving"
+            in said[0][1]
+        )
         assert b"is lost" in said[1][1]
     else:
         assert said == []

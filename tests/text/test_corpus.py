@@ -112,13 +112,13 @@ def test_an_empty_text_is_refused(validation):
 @pytest.mark.parametrize("characters", ["a", "\n" * 500])
 def test_a_text_of_one_distinct_character_is_refused(characters, validation):
     message = refusal(text(characters, "dull.txt"), validation)
-    assert message.startswith("dull.txt holds a single distinct character")
+    assert message.startswith("dull.txt consists of one character repeated")
     assert ascii(characters[0]) in message
 
 
 def test_a_training_part_of_one_distinct_character_is_refused():
     message = refusal(text("a" * 90 + "b" * 10, "dull.txt"), 0.1)
-    assert "training part of dull.txt holds a single distinct character" in message
+    assert "training part of dull.txt consists of one character repeated" in message
 
 
 @pytest.mark.parametrize(

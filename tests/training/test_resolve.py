@@ -71,7 +71,7 @@ def test_what_was_not_asked_for_is_chosen_and_said_as_python_has_it():
 def test_nothing_is_chosen_where_everything_was_asked_for():
     given = {name: getattr(Settings(), name) for name in CHOSEN}
     resolved = asked("story.txt", {"steps": 9, **given})
-    assert said(resolved, "nothing is left to choose")
+    assert said(resolved, "all settings were given")
     assert {name: getattr(resolved.settings, name) for name in CHOSEN} == given
 
 
@@ -232,5 +232,5 @@ def test_the_origin_is_named_without_folders_and_kept(model):
 
 def test_a_text_of_one_character_is_refused():
     Path("dull.txt").write_text("a" * 5000, encoding="utf-8")
-    with pytest.raises(TextError, match=r"dull\.txt holds a single distinct character"):
+    with pytest.raises(TextError, match=r"dull\.txt consists of one character repeated"):
         asked("dull.txt", {"steps": 3})

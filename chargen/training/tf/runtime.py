@@ -129,11 +129,13 @@ def choose_plan(settings: Settings, runtime: Runtime) -> tuple[Plan, list[str]]:
     for part, off in (
         ("bfloat16", plan.precision != wanted.precision),
         ("XLA", not plan.xla),
-        ("cutting batches up", plan.shards != wanted.shards),
+        ("splitting batches", plan.shards != wanted.shards),
         ("chargen's fast layers", plan.stock),
     ):
         if off:
-            notes.append(f"{part} does not work here, and is off: training is slower")
+            notes.append(
+                f"{part} does not work here and is switched off: training is slower"
+            )
     return plan, notes
 
 

@@ -49,7 +49,9 @@ def all_of(model):
     return {**model.weights(), **model.memory()}
 
 
-@pytest.mark.parametrize("plan", [PLAIN, STOCK], ids=["plain", "stock"])
+@pytest.mark.parametrize(
+    "plan", [PLAIN, pytest.param(STOCK, marks=pytest.mark.slow)], ids=["plain", "stock"]
+)
 def test_dropout_masks_differ_from_step_to_step_and_change_the_result(plan):
     model, without = learner(dropout=0.5, plan=plan), learner(plan=plan)
     for each in (model, without):
@@ -130,7 +132,9 @@ def test_a_stop_is_obeyed_between_two_calls():
     assert told == ["one"]
 
 
-@pytest.mark.parametrize("plan", [PLAIN, STOCK], ids=["plain", "stock"])
+@pytest.mark.parametrize(
+    "plan", [PLAIN, pytest.param(STOCK, marks=pytest.mark.slow)], ids=["plain", "stock"]
+)
 def test_what_is_put_down_and_taken_up_learns_on_as_if_nothing_had_been(plan):
     settings = {"dropout": 0.3, "plan": plan, "layers": 2}
     whole, part = learner(**settings), learner(**settings)

@@ -62,6 +62,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     return folder, trained(folder)
 
 
+@pytest.mark.slow
 def test_no_settings_of_keras_are_left_behind(usual):
     folder, _ = usual
     assert list(folder.rglob("*keras*")) == []

@@ -186,11 +186,11 @@ def test_what_does_not_work_is_left_off_one_after_the_other(failing, checks, mon
     off = {
         "bfloat16": chosen.precision == "float32",
         "XLA": not chosen.xla,
-        "cutting batches up": chosen.shards == 1,
+        "splitting batches": chosen.shards == 1,
         "chargen's fast layers": chosen.stock,
     }
     assert notes == [
-        f"{part} does not work here, and is off: training is slower"
+        f"{part} does not work here and is switched off: training is slower"
         for part, is_off in off.items()
         if is_off
     ]
@@ -212,7 +212,7 @@ def test_a_failure_of_the_moment_is_not_remembered(checks, monkeypatch):
     full = True
     plan, notes = choose()
     assert plan == LADDER[1]
-    assert notes == ["bfloat16 does not work here, and is off: training is slower"]
+    assert notes == ["bfloat16 does not work here and is switched off: training is slower"]
     full = False
     assert choose() == (FAST, [])
 
@@ -241,7 +241,7 @@ def test_no_plan_is_checked_twice_where_there_is_less_to_leave_off(checks, monke
     plan, notes = choose(threads=1, precision="float32")
     assert plan == last
     assert checked == [Plan(), last]
-    assert notes == ["XLA does not work here, and is off: training is slower"]
+    assert notes == ["XLA does not work here and is switched off: training is slower"]
 
 
 # --- what is asked for -------------------------------------------------------------------
@@ -301,7 +301,7 @@ def test_bfloat16_that_the_cpu_does_not_multiply_is_obeyed_with_a_note(
 @pytest.mark.parametrize(
     ("cell", "plan"),
     [
-        ("rnn", Plan(xla=False, shards=2)),
+        pytest.param("rnn", Plan(xla=False, shards=2), marks=slow),
         ("lstm", FAST),
         *(
             pytest.param(cell, plan, marks=slow)

@@ -188,7 +188,7 @@ def test_one_seed_one_result(cell, windows, plan):
     )
 
 
-@pytest.mark.parametrize("plan", ["plain", "stock"])
+@pytest.mark.parametrize("plan", ["plain", pytest.param("stock", marks=slow)])
 def test_a_checkpoint_holds_averaged_weights_and_a_resume_the_latest(plan):
     from chargen.training.tf.average import newest_share
 
@@ -234,7 +234,7 @@ def test_a_snapshot_does_not_change_with_later_updates():
     ("cell", "windows", "stop", "plan"),
     [
         ("rnn", "streams", "in an epoch", "bfloat16"),
-        ("rnn", "shuffled", "in an evaluation", "plain"),
+        pytest.param("rnn", "shuffled", "in an evaluation", "plain", marks=slow),
         *(
             pytest.param(cell, "streams", "in an epoch", plan, marks=slow)
             for cell in ("lstm", "gru")
@@ -581,7 +581,12 @@ def test_resume_part_of_another_model_is_refused():
 
 @pytest.mark.parametrize(
     ("cell", "windows"),
-    [("rnn", "shuffled"), ("rnn", "streams"), ("lstm", "streams"), ("gru", "streams")],
+    [
+        ("lstm", "streams"),
+        ("rnn", "shuffled"),
+        pytest.param("rnn", "streams", marks=slow),
+        pytest.param("gru", "streams", marks=slow),
+    ],
 )
 def test_chinese_sentence_is_memorised(cell, windows):
     sentence = "雨停了，巷口的灯一盏接一盏亮起来，卖花的老人数着零钱慢慢往家走。"
