@@ -70,7 +70,7 @@ def evaluate_command(
     """
     if encoding is not None and (part is not None or not files):
         raise click.UsageError(
-            "--encoding applies to FILES: the text that CHECKPOINT was trained on has its own"
+            "--encoding applies to FILES: what CHECKPOINT was trained on has its own"
         )
     with advice(checkpoint):
         found = open_checkpoint(checkpoint)
@@ -84,9 +84,8 @@ def evaluate_command(
     results = [_score(model, each) for each in parts]
     if as_json:
         about = {"checkpoint": str(find_checkpoint(checkpoint)), "step": found.step}
-        texts_as_json = [_as_json(*result) for result in zip(parts, results, strict=True)]
-        shown_as_json = {**about, "texts": texts_as_json}
-        click.echo(json.dumps(shown_as_json, indent=2, allow_nan=False))
+        texts = [_as_json(*result) for result in zip(parts, results, strict=True)]
+        click.echo(json.dumps({**about, "texts": texts}, indent=2, allow_nan=False))
         return
     for each, result in zip(parts, results, strict=True):
         for line in _lines(each, *result):
