@@ -144,8 +144,9 @@ def longer_command(job: Job) -> str:
 
 def ended_by_patience(job: Job) -> bool:
     """Whether a run that is over was ended by --patience."""
-    patience = job.settings.patience
-    if patience is None or not job.run.has("latest"):
+    if job.settings.patience is None or not job.run.has("latest"):
         return False
+    from chargen.training.cadence import Counters, is_impatient  # only `train` needs it
+
     resume = job.run.read("latest", resume=True).resume
-    return resume is not None and int(resume["counter.stale"]) >= patience
+    return is_impatient(job.settings, Counters(stale=int(resume["counter.stale"])))

@@ -115,6 +115,11 @@ MOST = {"share": 1.0, "loss_weight": 1.0, "loss_sum": 1e6, "rollbacks": MOST_ROL
 """The largest values that some of the counters can have."""
 
 
+def is_impatient(settings: Settings, counters: Counters) -> bool:
+    """Whether as many evaluations as `patience` grants brought nothing better."""
+    return settings.patience is not None and counters.stale >= settings.patience
+
+
 @dataclass(frozen=True)
 class Cadence:
     """When things are due in a run.
@@ -141,8 +146,7 @@ class Cadence:
 
     def impatient(self, counters: Counters) -> bool:
         """Whether as many evaluations as `patience` grants have brought nothing better."""
-        patience = self.settings.patience
-        return patience is not None and counters.stale >= patience
+        return is_impatient(self.settings, counters)
 
     def gave_up(self, counters: Counters) -> str | None:
         """Say what ended the run, if that is not its length."""
