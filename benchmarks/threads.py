@@ -24,7 +24,7 @@ def measure(pools: str, units: int, layers: int, batch: int, length: int) -> Non
 
     from chargen.system.clock import Clock
     from chargen.text.corpus import split
-    from chargen.text.reading import Text
+    from chargen.text.encoded import encode_text
     from chargen.training.events import Stepped
     from chargen.training.plan import STOCK
     from chargen.training.settings import Settings
@@ -38,7 +38,7 @@ def measure(pools: str, units: int, layers: int, batch: int, length: int) -> Non
     settings = Settings(
         units=units, layers=layers, batch_size=batch, seq_length=length, steps=STEPS
     )
-    corpus = split(Text(characters, "random.txt", "utf-8", 0, ""), 0.0)
+    corpus = split(encode_text(characters), 0.0)
     speeds: list[float] = []
 
     def listen(event: object) -> None:

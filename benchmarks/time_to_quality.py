@@ -48,11 +48,11 @@ from chargen.runs.checkpoint import read
 from chargen.runs.run import Run
 from chargen.runs.tensors import Arrays
 from chargen.sampling.engine import Engine
-from chargen.sampling.evaluate import evaluate
+from chargen.sampling.evaluate import evaluate_part
 from chargen.system.hardware import cores, cpu_model
 from chargen.text.corpus import Corpus, split
-from chargen.text.reading import read_text
-from chargen.text.sources import find_corpus
+from chargen.text.ingest import Reading, encode
+from chargen.text.sources import find_inputs
 from chargen.training.schedule import Length, learning_rate
 from chargen.training.settings import Settings
 
@@ -83,10 +83,11 @@ class System:
 def read_run(text: str, folder: Path) -> tuple[Settings, Corpus]:
     """Return the settings of a run, and its text, split as the run split it."""
     settings = Settings.from_dict(Run(folder).description()["settings"])
-    if isinstance(settings.validation, str) or not settings.validation:
+    share, running = settings.validation, settings.documents in (None, "none")
+    if not isinstance(share, float) or not share or not running:
         sys.exit("losses are compared on the end of the text: hold it out")
-    characters = read_text(find_corpus(text), encoding=settings.encoding)
-    return settings, split(characters, settings.validation)
+    encoded = encode(find_inputs([text]), Reading.of(settings))
+    return settings, split(encoded, share)
 
 
 def train_control(name: str, text: str, run: str, folder: str, started: str) -> None:
@@ -135,10 +136,12 @@ def prepare_keras(corpus: Corpus, settings: Settings) -> Control:
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss)
 
+    train = corpus.train.read()
+
     def update(step: int, spent: float) -> None:
-        last = len(corpus.train) - TUTORIAL_WINDOW
+        last = len(train) - TUTORIAL_WINDOW
         starts = random.integers(last, size=(TUTORIAL_BATCH, 1))
-        windows = corpus.train[starts + np.arange(TUTORIAL_WINDOW + 1)]
+        windows = train[starts + np.arange(TUTORIAL_WINDOW + 1)]
         model.train_on_batch(windows[:, :-1], windows[:, 1:])
 
     def weights() -> Arrays:
@@ -228,9 +231,9 @@ def run_process(words: list[str]) -> float:
 
 def score(engine: Engine, corpus: Corpus) -> tuple[float, float]:
     """Return the carried and the cold loss on the whole validation part."""
-    text, context = map(corpus.vocabulary.decode, (corpus.validation, corpus.context))
-    carried = evaluate(engine, text, context=context)
-    return carried.nats, evaluate(engine, text, context=context, cold_every=COLD).nats
+    part, context = corpus.validation, corpus.context
+    carried = evaluate_part(engine, part, context)
+    return carried.nats, evaluate_part(engine, part, context, cold_every=COLD).nats
 
 
 def measure_chargen(run: Run, corpus: Corpus, wall: float) -> System:

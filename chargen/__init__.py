@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chargen.sampling.engine import Engine, load
     from chargen.sampling.evaluate import Evaluation, evaluate
     from chargen.sampling.generate import generate
+    from chargen.sampling.items import Sample, generate_texts
     from chargen.sampling.options import Sampling
     from chargen.training.events import (
         CheckpointDue,
@@ -50,12 +51,14 @@ __all__ = [
     "Note",
     "Progress",
     "RolledBack",
+    "Sample",
     "Sampling",
     "Settings",
     "Stepped",
     "__version__",
     "evaluate",
     "generate",
+    "generate_texts",
     "load",
     "prepare",
     "train",
@@ -66,6 +69,7 @@ _HOMES = {
     "sampling.engine": ("Engine", "load"),
     "sampling.evaluate": ("Evaluation", "evaluate"),
     "sampling.generate": ("generate",),
+    "sampling.items": ("Sample", "generate_texts"),
     "sampling.options": ("Sampling",),
     "training.events": (
         *("CheckpointDue", "Event", "Listener", "Note", "Progress", "RolledBack"),

@@ -143,16 +143,18 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class ShareOrFile(Real):
-    """A share of a text, or the name of a file."""
+class ShareOrFiles(Real):
+    """A share of a text, the name of a file or folder, or a tuple of such names."""
 
     @property
     def expected(self) -> str:
         """What a value must be, for a message."""
-        return f"{super().expected} or a file"
+        return f"{super().expected} or files"
 
     def fits(self, value: object) -> bool:
-        """Whether a value is one of the two."""
+        """Whether a value is one of these."""
+        if isinstance(value, tuple):
+            return bool(value) and all(isinstance(name, str) for name in value)
         return isinstance(value, str) or super().fits(value)
 
 

@@ -2,6 +2,7 @@
 
     ChargenError            what is wrong, where, what to do next: the CLI prints it
     ├── TextError           a text cannot be read, or cannot be used
+    │   ├── RefusedError            a file holds no text; folders pass over it
     │   ├── UnknownCharacterError   a text has characters that the vocabulary lacks
     │   └── MissingTextError        the text that a model learned from is not found
     ├── CheckpointError     a run or checkpoint is missing, damaged or of a newer format

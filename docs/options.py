@@ -26,6 +26,16 @@ def table(options: list[click.Option], command: click.Command) -> Iterator[str]:
             yield f"| `{name}` | {' '.join(text.split())} |"
 
 
+def all_commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield (name, command) of the commands, and of those below them."""
+    for name, load in COMMANDS.items():
+        command = load()
+        yield name, command
+        if isinstance(command, click.Group):
+            for below, one in command.commands.items():
+                yield f"{name} {below}", one
+
+
 def page() -> str:
     """Return the page."""
     lines = [
@@ -35,8 +45,7 @@ def page() -> str:
         "Python, settings have the same names with `_` for `-`, and `seconds` for `--for`.",
         "In the environment they are `CHARGEN_TRAIN_UNITS` and the like.",
     ]
-    for name, load in COMMANDS.items():
-        command = load()
+    for name, command in all_commands():
         found = list(sections(command.params, GROUPS))
         if not found:
             continue

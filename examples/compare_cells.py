@@ -128,7 +128,7 @@ def result(job: Job) -> Result:
     characters = text.vocabulary
     cold = chargen.evaluate(
         chargen.load(job.run.folder / "latest"),
-        characters.decode(text.validation),
+        characters.decode(text.validation.read()),
         context=characters.decode(text.context),
         cold_every=settings.seq_length,
     )

@@ -244,7 +244,7 @@ def train(
     model = build_model(config, size, seed=arguments.seed)  # what training began with
     names = config.weight_shapes(size)
     initial = dict(zip(names, (np.array(w) for w in model.get_weights()), strict=True))
-    return trained, initial, corpus.validation
+    return trained, initial, corpus.validation.read()
 
 
 def places(text: Ids, back: int, count: int) -> Ids:

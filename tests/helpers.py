@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from chargen.model.shape import ModelConfig
-from chargen.runs.checkpoint import MANIFEST, TEXT_POLICY, WEIGHTS, Checkpoint
+from chargen.runs.checkpoint import MANIFEST, WEIGHTS, Checkpoint
 from chargen.runs.run import Run
+from chargen.text.policy import TextPolicy
 from chargen.text.sources import Source
 from chargen.text.vocabulary import Vocabulary
 
@@ -44,7 +45,7 @@ def tiny_checkpoint(
     parts: dict[str, Any] = {
         "model": model,
         "vocabulary": Vocabulary(characters),
-        "text": {"encoding": "utf-8", **TEXT_POLICY},
+        "text": TextPolicy(),
         "corpus": (Source("train", "tiny.txt", 4, hashlib.sha256(b"tiny").hexdigest()),),
         "training": {"seed": 0, "windows": "streams", "batch_size": 2},
         "step": step,

@@ -19,14 +19,18 @@ STORY = "Once upon a time there was a clerk who counted salt.\n"
 
 
 def looked_at(
-    corpus: str = "story.txt", given: Mapping[str, Any] | None = None, **wishes: Any
+    corpus: str | tuple[str, ...] = "story.txt",
+    given: Mapping[str, Any] | None = None,
+    **wishes: Any,
 ) -> Read:
     """What a request speaks of."""
     return read(Request(corpus, given or {}, **wishes))
 
 
 def asked(
-    corpus: str = "story.txt", given: Mapping[str, Any] | None = None, **wishes: Any
+    corpus: str | tuple[str, ...] = "story.txt",
+    given: Mapping[str, Any] | None = None,
+    **wishes: Any,
 ) -> Resolved:
     """What a training would be."""
     return resolve(looked_at(corpus, given, **wishes))
@@ -45,7 +49,7 @@ def begun(
     run.folder.mkdir(parents=True, exist_ok=True)
     run.write_description(
         {
-            "format": 1,
+            "format": 2,
             "created": created,
             "given": dict(resolved.read.given),
             "settings": resolved.settings.to_dict(),

@@ -169,6 +169,12 @@ def test_every_command_runs_in_the_order_of_the_readme(tmp_path):
     play = (BUNDLED_CORPORA / "harbour-plays.txt").read_text("utf-8")
     (tmp_path / "novel.txt").write_text("It was a day.\n" + play[:30_000], "utf-8")
     (tmp_path / "letters.txt").write_text(play[30_000:50_000], "utf-8")
+    minerals = (BUNDLED_CORPORA / "minerals.txt").read_text("utf-8")
+    (tmp_path / "names.txt").write_text(minerals, "utf-8")
+    poems = (BUNDLED_CORPORA / "sishi-jueju.txt").read_text("utf-8")
+    (tmp_path / "poems.txt").write_text(poems[:5_000], "utf-8")
+    rows = [f"{name},{'ab'[i % 2]}" for i, name in enumerate(minerals.split("\n")[:300])]
+    (tmp_path / "names.csv").write_text("\n".join(["name,country", *rows]), "utf-8")
     small = {
         "CHARGEN_TRAIN_UNITS": "16",
         "CHARGEN_TRAIN_LAYERS": "1",

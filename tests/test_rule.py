@@ -40,7 +40,10 @@ FACES = ("__init__", "__main__")
 
 # What a package may import that is neither chargen's nor the standard library's.
 OTHERS = {
-    "text": {"numpy"},
+    "text": {
+        *("numpy", "platformdirs", "pooch", "requests"),
+        *("charset_normalizer", "compression", "mammoth", "pypdf"),
+    },
     "runs": {"numpy", "safetensors", "filelock", "matplotlib"},
     "sampling": {"numpy"},
     "training": {"numpy", "tensorboard"},

@@ -27,6 +27,12 @@ from chargen.display import printable  # noqa: E402
 from chargen.errors import ChargenError, Interrupted  # noqa: E402
 
 
+def _cache() -> click.Command:
+    from chargen.cli.cache import cache
+
+    return cache
+
+
 def _corpora() -> click.Command:
     from chargen.cli.corpora import corpora
 
@@ -76,6 +82,7 @@ def _verify() -> click.Command:
 
 
 COMMANDS = {
+    "cache": _cache,
     "corpora": _corpora,
     "eval": _eval,
     "info": _info,
@@ -157,7 +164,10 @@ class Commands(click.Group):
             ctx.exit(130)
 
 
-NEEDED = ("numpy", "safetensors", "rich", "filelock", "platformdirs")
+NEEDED = (
+    *("numpy", "safetensors", "rich", "filelock", "platformdirs"),
+    *("pooch", "requests", "charset_normalizer"),
+)
 """What commands import while they run, besides click."""
 
 

@@ -97,15 +97,25 @@ def invoked_as() -> str:
 def train_command(resolved: Resolved, settings: Settings) -> str:
     """Return the arguments of chargen that repeat a run, with every setting written out."""
     request = resolved.read.request
-    words = ["train", request.corpus]
+    words = ["train", *request.names]
     values = settings.to_dict()
     if values.get("seconds") and values.get("steps"):  # the default length
         del values["seconds"], values["steps"]
     if settings.windows == "streams":
         del values["stride"]
-    values.update(resolved.read.held_out.files)
-    if values.pop("stock"):
-        words.append("--stock")
+    for part, names in resolved.read.held_out.files.items():
+        del values[part]
+        words += [word for name in names for word in (option(part), name)]
+    if resolved.read.request.cache is not None:
+        words += ["--cache", str(resolved.read.request.cache)]
+    if values.get("documents") == "column":
+        del values["documents"]
+    flags = {
+        name: values.pop(name)
+        for name, value in [*values.items()]
+        if value is False or value is True
+    }
+    words += [option(name) for name, wanted in flags.items() if wanted]
     if request.init_from is not None:
         words += ["--init-from", request.init_from]
         words += ["--drop-unused"] * request.drop_unused
@@ -117,10 +127,10 @@ def train_command(resolved: Resolved, settings: Settings) -> str:
 
 def resume_command(job: Job) -> str:
     """Return the arguments of chargen that go on with this run."""
-    words = ["train", job.resolved.read.request.corpus, "--resume"]
+    words = ["train", *job.resolved.read.request.names, "--resume"]
     words += ["--out", str(job.run.folder)]
-    for part, name in job.resolved.read.held_out.files.items():
-        words += [option(part), name]
+    for part, names in job.resolved.read.held_out.files.items():
+        words += [word for name in names for word in (option(part), name)]
     return shlex.join(words)
 
 

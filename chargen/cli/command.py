@@ -61,7 +61,9 @@ class Command(click.Command):
         ctx.meta[TYPED] = [self.name, *typed]
         self._warn_of_variables()
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+            self._refuse_dashes(ctx)
+            return rest
         except click.NoSuchOption as error:
             message = self._answer(_as_typed(error.option_name, typed))
             if message is None:
@@ -82,11 +84,16 @@ class Command(click.Command):
             if "unexpected extra argument" not in error.message:
                 raise
             dashed = [argument for argument in typed if argument[:1] in DASHES]
-            advice = self._extra
-            if dashed:
-                hyphens = f"--{dashed[0].lstrip(DASHES)}"
-                advice = f"{dashed[0]} begins with a dash, not with hyphens: {hyphens}"
+            advice = _hyphens(dashed[0]) if dashed else self._extra
             raise click.UsageError(f"{error.message}. {advice}".strip(), ctx) from error
+
+    def _refuse_dashes(self, ctx: click.Context) -> None:
+        """Refuse an option whose hyphens became a dash, where any number of files may be."""
+        for parameter in self.params:
+            if isinstance(parameter, click.Argument) and parameter.nargs == -1:
+                for word in ctx.params.get(parameter.name or "") or ():
+                    if str(word)[:1] in DASHES and not os.path.exists(word):
+                        raise click.UsageError(_hyphens(word), ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings."""
@@ -128,6 +135,12 @@ class Command(click.Command):
         if habit.ours:
             return f"No such option {shown!r}. In chargen it is {habit.answer}."
         return f"No such option {shown!r}. chargen has nothing like it: {habit.answer}."
+
+
+def _hyphens(word: str) -> str:
+    """Say how an option is typed that begins with a dash."""
+    hyphens = f"--{word.lstrip(DASHES)}"
+    return f"{word} begins with a dash, not with hyphens: {hyphens}"
 
 
 def _as_typed(option: str, arguments: list[str]) -> str:

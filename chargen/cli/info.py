@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from chargen.training.verdict import describe_loss
 
 MOST = 5_000  # characters of a line: a stranger's file may be sound and its strings long
 CELL = 40
+MARKS = {"end": "the end of an item", "unknown": "rare characters"}
 
 
 @click.command(cls=Command, short_help="Describe checkpoints, or compare them.")
@@ -63,7 +65,8 @@ def facts(found: Checkpoint) -> dict[str, Any]:
         **found.model.to_dict(),
         "parameters": found.model.parameters(len(found.vocabulary)),
         "corpus": [source.to_dict() for source in found.corpus],
-        "text": dict(found.text),
+        "text": dataclasses.asdict(found.text),
+        "marks": found.vocabulary.marks,
         "step": found.step,
         "epoch": found.epoch,
         "seconds": found.seconds,
@@ -129,14 +132,15 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
         )
     ]
     for source in found.corpus:
-        rows.append(
-            (
-                "corpus",
-                f"{source.name}, {source.size:,} bytes, {found.text['encoding']}",
-            )
-        )
-        rows.append(("", f"SHA-256 {source.sha256}"))
-    rows.append(("vocabulary", f"{size:,} characters: {_shown(found)}"))
+        role = "corpus" if source.role == "train" else source.role
+        count = "" if source.files is None else f"{source.files:,} files, "
+        what = f"{source.name}, {count}{source.size:,} bytes, {found.text.encoding}"
+        rows += [(role, what), ("", f"SHA-256 {source.sha256}")]
+    if found.text.documents != "none":
+        rows.append(("items", found.text.documents))
+    different = len(found.vocabulary.characters)
+    marks = "".join(f", a mark for {MARKS[mark]}" for mark in found.vocabulary.marks)
+    rows.append(("vocabulary", f"{different:,} characters{marks}: {_shown(found)}"))
     rows.append(
         (
             "trained",

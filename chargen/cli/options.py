@@ -22,7 +22,7 @@ from chargen.checks import (
     Kind,
     Option,
     Real,
-    ShareOrFile,
+    ShareOrFiles,
     Whole,
     options_of,
 )
@@ -41,6 +41,7 @@ DESCRIBED = {
 KNOWN = {
     *DESCRIBED,
     *("out", "resume", "overwrite", "init_from", "drop_unused", "tensorboard", "part"),
+    *("cache", "no_cache"),
 }
 """Those names in the library's messages for which the command line has an option."""
 
@@ -88,8 +89,8 @@ class DurationType(click.ParamType):  # type: ignore[type-arg]  # generic since 
         return seconds
 
 
-class ShareOrFileType(click.ParamType):  # type: ignore[type-arg]
-    """A fraction in [0, 1), or a file."""
+class ShareOrFilesType(click.ParamType):  # type: ignore[type-arg]
+    """A fraction in [0, 1), or a file or folder."""
 
     name = "fraction or file"
 
@@ -97,7 +98,7 @@ class ShareOrFileType(click.ParamType):  # type: ignore[type-arg]
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | str:
         """Return the number, or the file's name."""
-        if not isinstance(value, str) or os.path.isfile(value):
+        if not isinstance(value, str) or os.path.exists(value):
             return value  # type: ignore[no-any-return]
         try:
             fraction = float(value)
@@ -106,6 +107,18 @@ class ShareOrFileType(click.ParamType):  # type: ignore[type-arg]
         if not 0 <= fraction < 1:
             self.fail(f"{value} is not in the range 0<=x<1", param, ctx)
         return fraction
+
+
+def _one_share_or_files(
+    ctx: click.Context, param: click.Parameter, values: tuple[float | str, ...]
+) -> float | str | tuple[str, ...] | None:
+    """Return what an option that may be repeated says in all."""
+    files = [value for value in values if isinstance(value, str)]
+    if len(values) > 1 and len(files) < len(values):
+        raise click.BadParameter("give one fraction, or files", ctx, param)
+    if len(values) > 1:
+        return tuple(files)
+    return values[0] if values else None
 
 
 class SettingOption(click.Option):
@@ -136,8 +149,8 @@ def _type_of(kind: Kind) -> Any:
     """Return the click type that reads an option of some kind."""
     if isinstance(kind, Duration):
         return DurationType()
-    if isinstance(kind, ShareOrFile):
-        return ShareOrFileType()
+    if isinstance(kind, ShareOrFiles):
+        return ShareOrFilesType()
     if isinstance(kind, Choice):
         return click.Choice(kind.values, case_sensitive=False)
     if isinstance(kind, Whole):
@@ -175,6 +188,13 @@ def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[
             "type": _type_of(described.kind),
             "default": value,
             "show_default": shown,
+        }
+    if isinstance(described.kind, ShareOrFiles):
+        first = () if value is None else (value,)
+        arguments |= {
+            "multiple": True,
+            "default": first,
+            "callback": _one_share_or_files,
         }
     return click.option(option(name), name, **{**arguments, **more})
 
@@ -243,6 +263,8 @@ def _as_option(match: re.Match[str]) -> str:
         value = ast.literal_eval(written)
     except (ValueError, SyntaxError):
         return match[0]
+    if isinstance(value, tuple):  # several files
+        return " ".join(f"{option(name)} {shlex.quote(str(each))}" for each in value)
     if isinstance(value, bool):  # a flag; there is none for what it is without it
         return option(name) if value else f"no {option(name)}"
     return f"{option(name)} {shlex.quote(format_value(name, value))}"

@@ -68,8 +68,10 @@ def summary(run: Run, *, bare: bool) -> dict[str, Any]:
     about: dict[str, Any] = {"name": name, "folder": str(run.folder)}
     try:
         description = run.description()
-        source = in_role(run.sources(), "train")
-        about["corpus"] = source.name if source else ""
+        sources = in_role(run.sources(), "train")
+        about["corpus"] = sources[0].name if sources else ""
+        if len(sources) > 1:
+            about["corpus"] += f" and {len(sources) - 1:,} more"
         settings = description.get("settings", {})
         for name in ("cell", "units", "layers"):
             about[name] = settings.get(name)

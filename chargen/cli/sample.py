@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import itertools
-import os
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import click
 
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
+from chargen.cli.known import HOW, known_items
 from chargen.cli.options import WholeType, as_options, settings
+from chargen.cli.output import until_closed, write_text
 from chargen.display import printable
 from chargen.errors import UnknownCharacterError
-from chargen.runs.find import find_checkpoint, hides_bundled, newer_run
-from chargen.sampling.engine import load
-from chargen.sampling.generate import generate, random_seed
+from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.find import (
+    find_checkpoint,
+    hides_bundled,
+    newer_run,
+    open_checkpoint,
+)
+from chargen.sampling.engine import Engine
+from chargen.sampling.generate import generate, longest, random_seed
+from chargen.sampling.items import (
+    TRIES,
+    Accept,
+    Sample,
+    generate_texts,
+    unrepeated,
+    without_label,
+)
 from chargen.sampling.options import Sampling
-from chargen.text.reading import normalise_newlines
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Seed(WholeType):
@@ -39,6 +56,66 @@ class Seed(WholeType):
         return int(super().convert(value, param, ctx))
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which texts a user wants; each field has an option, which says more.
+
+    Attributes:
+        count: how many.
+        unique: whether no two may be the same.
+        new: whether none may stand in the training text.
+        corpus: the training text's files and folders.
+        label: the label of the items.
+    """
+
+    count: int
+    unique: bool
+    new: bool
+    corpus: tuple[str, ...]
+    label: str | None
+
+    @property
+    def for_items(self) -> str | None:
+        """The first option given that only a model of items can follow."""
+        given = {"--unique": self.unique, "--new": self.new}
+        given["--label"] = self.label is not None
+        return next((name for name, value in given.items() if value), None)
+
+
+WANTED_OPTIONS = (
+    click.option(
+        "--count",
+        type=WholeType(min=1),
+        default=1,
+        show_default=True,
+        help="How many texts; of a model of items, how many items.",
+    ),
+    click.option(
+        "--unique", is_flag=True, help="Draw an item again that repeats an earlier one."
+    ),
+    click.option(
+        "--new",
+        is_flag=True,
+        help="Draw an item again that stands in the training text. This needs --corpus, or "
+        "a run that was trained with --remember-items.",
+    ),
+    click.option(
+        "--corpus",
+        multiple=True,
+        metavar="FILE",
+        help="A file or folder of the training text, for --new; can be repeated.",
+    ),
+    click.option("--label", metavar="TEXT", help="The label of the items to write."),
+)
+
+
+def wanted_options(command: F) -> F:
+    """Add `WANTED_OPTIONS` to a command."""
+    for add in reversed(WANTED_OPTIONS):
+        command = add(command)
+    return command
+
+
 @click.command(
     cls=Command,
     short_help="Write text as a trained model does.",
@@ -52,6 +129,7 @@ class Seed(WholeType):
     help="The text to continue, of any length.  [default: none]",
 )
 @settings(Sampling, seed={"type": Seed(min=0)})
+@wanted_options
 @click.option(
     "--raw",
     is_flag=True,
@@ -64,37 +142,97 @@ def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
     checkpoints/, under $CHARGEN_HOME, or among those that ship with chargen. A run
     stands for its best step; RUN/latest is the last one.
 
+    A model that learned from items (a list of names, say) writes whole items, laid out as
+    in its corpus. --unique and --new give up after 100 tries for one item.
+
     \b
     chargen sample harbour-plays --seed-text "PELL:" --temperature 0.5
     chargen sample sishi-jueju --length 100 --seed 1 > poems.txt
+    chargen sample names --count 20 --unique --new --corpus names.txt
     """
+    wanted = Wanted(**{field.name: values.pop(field.name) for field in fields(Wanted)})
     with advice(checkpoint):
-        model = load(checkpoint)
+        found = open_checkpoint(checkpoint)
+    model = Engine.from_checkpoint(found)
+    accept = _accept(checkpoint, found, wanted)
     seed_text = seed_text.removeprefix("\ufeff")  # from a file that an editor wrote
     sampling, drawn = _sampling(values)
-    try:
+    with _hinting(seed_text):  # each of these reads the seed text before it draws anything
         characters = generate(model, seed_text, sampling)
+        samples = generate_texts(
+            model, sampling, seed_text=seed_text, label=wanted.label, accept=accept
+        )
+    _say_what_is_used(checkpoint)
+    if drawn and sampling.temperature > 0 and sampling.length != 0:
+        again = f"the same text again: --seed {sampling.seed}"
+        click.echo(f"seed {sampling.seed} ({again})", err=True)
+    with until_closed():
+        if wanted.count == 1 and accept is None and wanted.label is None:
+            pieces = itertools.chain([model.policy.prepare(seed_text)], characters)
+            length = write_text(pieces, raw=raw) - 1
+            written = Written(1, cut=length == longest(model, sampling))
+        else:
+            several = itertools.islice(samples, wanted.count)
+            written = _write(several, apart=_apart(model), raw=raw)
+        for note in _notes(written, wanted, model, sampling):
+            click.echo(note, err=True)
+
+
+def _require_possible(found: Checkpoint, wanted: Wanted) -> None:
+    """Refuse what only a model of items can do, or only one with labels."""
+    if wanted.for_items is not None and found.vocabulary.end is None:
+        raise click.UsageError(
+            f"{wanted.for_items} is for models of items, and this one learned from running "
+            "text: train one with --documents lines, on a text with an item a line"
+        )
+    if wanted.label is not None and not found.text.label:
+        raise click.UsageError(
+            "--label is for models whose items have labels: train one with --documents "
+            "column --column NAME --label NAME"
+        )
+    if wanted.corpus and not wanted.new:
+        raise click.UsageError("--corpus is what --new compares with: add --new")
+
+
+def _accept(name: str, found: Checkpoint, wanted: Wanted) -> Accept | None:
+    """Return what says whether an item is wanted; None if all are.
+
+    Raises:
+        click.UsageError: the model cannot write what is wanted.
+    """
+    _require_possible(found, wanted)
+    rules: list[Accept] = []
+    if wanted.new:
+        known = known_items(name, found, wanted.corpus)
+        if known is None:
+            raise click.UsageError(f"--new has nothing to compare with: {HOW}")
+        labelled = found.text.label and wanted.label is None
+        rules.append(lambda text: (without_label(text) if labelled else text) not in known)
+    if wanted.unique:
+        rules.append(unrepeated())  # last: it remembers what all others accepted
+    return (lambda text: all(rule(text) for rule in rules)) if rules else None
+
+
+@contextlib.contextmanager
+def _hinting(seed_text: str) -> Iterator[None]:
+    """Say how a seed text is typed where that is what may have gone wrong."""
+    try:
+        yield
     except UnknownCharacterError as error:
         hint = _hint(seed_text)
         if not hint:
             raise
         raise UnknownCharacterError(f"{error}\n({hint})") from error
+
+
+def _say_what_is_used(checkpoint: str) -> None:
+    """Name a newer run of the same text, and a run that hides a bundled one."""
     newer = newer_run(find_checkpoint(checkpoint))
     if newer is not None:
         note = f"note: {newer} is a newer run of the same text"
         click.echo(printable(note), err=True)
     if hides_bundled(checkpoint):
         click.echo(f"from {find_checkpoint(checkpoint)}, not the bundled one", err=True)
-    if drawn and sampling.temperature > 0 and sampling.length:
-        seed = sampling.seed
-        click.echo(f"seed {seed} (the same text again: --seed {seed})", err=True)
-    try:
-        _write(itertools.chain([normalise_newlines(seed_text)], characters), raw=raw)
-    except OSError as error:
-        if error.errno != errno.EPIPE:
-            raise
-        # The reader has what it wanted. Nothing more must be flushed to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _hint(seed_text: str) -> str:
@@ -121,17 +259,41 @@ def _sampling(values: dict[str, Any]) -> tuple[Sampling, bool]:
     return sampling, drawn
 
 
-def _write(texts: Iterable[str], *, raw: bool) -> None:
-    """Write texts to stdout as they come, and a newline if they do not end in one.
+def _apart(model: Engine) -> bool:
+    """Whether a blank line stands between two texts of a model."""
+    return model.vocabulary.end is None or model.policy.separator == "\n\n"
 
-    Unless `raw`, a terminal gets an escape for anything that it must not obey.
-    """
-    console = sys.stdout.isatty()
-    last = ""
-    for text in texts:
-        sys.stdout.write(printable(text) if console and not raw else text)
-        sys.stdout.flush()
-        last = text or last
-    if not last.endswith("\n"):
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+
+@dataclass(frozen=True)
+class Written:
+    """How many texts were written, and how many of them did not end by themselves."""
+
+    count: int
+    cut: int
+
+
+def _write(samples: Iterable[Sample], *, apart: bool, raw: bool) -> Written:
+    """Write texts as they come, each on lines of its own; `apart` as `_apart` says."""
+    count = cut = 0
+    for sample in samples:
+        if count and apart:
+            sys.stdout.write("\n")
+        write_text([sample.text], raw=raw)
+        count, cut = count + 1, cut + (not sample.ended)
+    return Written(count, cut)
+
+
+def _notes(
+    written: Written, wanted: Wanted, model: Engine, sampling: Sampling
+) -> Iterator[str]:
+    """Say what is not as it was wanted."""
+    if written.count < wanted.count:
+        reasons = ["repeats"] * wanted.unique + ["in the training text"] * wanted.new
+        yield (
+            f"note: found {written.count:,} of {wanted.count:,}: {TRIES} in a row were "
+            f"{' or '.join(reasons)}; a higher --temperature varies more"
+        )
+    if written.cut and model.vocabulary.end is not None:
+        items = f"{written.cut:,} of {written.count:,} items"
+        length = longest(model, sampling)
+        yield f"note: {items} did not end within {length:,} characters: cut off there"

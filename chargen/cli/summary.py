@@ -55,7 +55,8 @@ def summary(job: Job, program: str) -> Iterator[str]:
         yield f"training loss: {describe_loss(best.train_loss)}"
         yield "nothing was held out: the model may know the text by heart"
     yield "to sample from it:"
-    yield f"  {program} sample {shlex.quote(str(job.run.folder))} --seed 1"
+    many = " --count 10" if resolved.corpus.vocabulary.end is not None else ""
+    yield f"  {program} sample {shlex.quote(str(job.run.folder))}{many} --seed 1"
     if longer:
         yield "to train it for longer:"
         yield f"  {program} {longer_command(job)}"

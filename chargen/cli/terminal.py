@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from types import TracebackType
 
@@ -12,12 +13,15 @@ from rich.text import Text
 from chargen.cli.options import as_options
 from chargen.display import format_seconds, printable
 from chargen.sampling.engine import Engine
-from chargen.sampling.generate import generate
+from chargen.sampling.items import generate_texts
+from chargen.sampling.options import Sampling
+from chargen.text.ingest import Reading
 from chargen.training.events import CheckpointDue, Event, Note, RolledBack, Stepped
 from chargen.training.job import Job
 
 SAMPLE_LENGTH = 120
 SAMPLE_ROWS = 5
+SAMPLE_ITEMS = 5
 SAMPLE_TEMPERATURE = 0.8
 SETTLED = 5  # steps before an estimate of the time left is believed
 PLAIN_INTERVAL = 10.0  # seconds between two progress lines where there is no terminal
@@ -89,23 +93,26 @@ class Terminal:
     def _evaluation(self, event: CheckpointDue) -> None:
         mark = " (best)" if event.best and event.validation is not None else ""
         self._say(f"{self._line(event)}{mark}")
-        engine = Engine(
-            self._job.settings.model,
-            self._job.resolved.corpus.vocabulary,
-            event.weights,
-            start=self._job.resolved.corpus.commonest_character,
-        )
-        text = "".join(
-            generate(
-                engine,
-                length=SAMPLE_LENGTH,
-                temperature=SAMPLE_TEMPERATURE,
-                seed=self._job.settings.seed,
-            )
-        )
-        for row in text.strip("\n").split("\n")[:SAMPLE_ROWS]:
+        for row in self._sampled(event)[:SAMPLE_ROWS]:
             self._say(f"     | {row}")
         self._shown = time.monotonic()
+
+    def _sampled(self, event: CheckpointDue) -> list[str]:
+        """Return lines that the model writes."""
+        settings, corpus = self._job.settings, self._job.resolved.corpus
+        engine = Engine(
+            settings.model,
+            corpus.vocabulary,
+            event.weights,
+            start=corpus.commonest_character,
+            policy=Reading.of(settings).policy(),
+        )
+        sampling = Sampling(
+            length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=settings.seed
+        )
+        count = 1 if corpus.vocabulary.end is None else SAMPLE_ITEMS
+        texts = itertools.islice(generate_texts(engine, sampling), count)
+        return [row for each in texts for row in each.text.strip("\n").split("\n")]
 
     def _line(self, event: Stepped | CheckpointDue) -> str:
         progress = event.progress

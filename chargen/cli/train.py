@@ -1,4 +1,4 @@
-"""`chargen train`: train on a text file, or go on with a run."""
+"""`chargen train`: train on texts, or go on with a run."""
 
 from __future__ import annotations
 
@@ -79,6 +79,19 @@ OWN_OPTIONS = (
         help="With --init-from: leave out characters that CORPUS lacks.",
     ),
     own(
+        "--cache",
+        group="data",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Where a large text is kept once it is read.  [default: the user's cache "
+        "folder; chargen cache shows it]",
+    ),
+    own(
+        "--no-cache",
+        group="data",
+        is_flag=True,
+        help="Read a large text anew each time.",
+    ),
+    own(
         "--dry-run",
         group="output",
         common=True,
@@ -106,7 +119,10 @@ OWN_OPTIONS = (
 )
 """The options that are not settings, by group in the order of the help."""
 
-WISHES = ("out", "resume", "overwrite", "init_from", "drop_unused")
+WISHES = (
+    *("out", "resume", "overwrite", "init_from", "drop_unused"),
+    *("cache", "no_cache"),
+)
 """Those of them that say what is asked for, rather than how it is shown."""
 
 
@@ -122,26 +138,28 @@ def own_options(command: F) -> F:
     groups=GROUPS,
     short_help="Train a model on a text, or go on with a run.",
 )
-@click.argument("corpus")
+@click.argument("corpus", nargs=-1, required=True)
 @settings(Settings)
 @own_options
 @click.pass_context
 def train(
     ctx: click.Context,
     /,
-    corpus: str,
+    corpus: tuple[str, ...],
     dry_run: bool,
     tensorboard: bool,
     quiet: bool,
     verbose: bool,
     **values: Any,
 ) -> None:
-    """Train a model on CORPUS, a text file or the name of a bundled text.
+    """Train a model on CORPUS: text files, folders, names of bundled texts, or - .
 
     The run goes to a folder of its own. Ctrl-C saves it, and --resume goes on.
 
     \b
     chargen train novel.txt
+    chargen train stories/ letters.docx --for 10m
+    chargen train names.csv --column name --label country
     chargen train harbour-plays --for 1m --units 128
     chargen train novel.txt --resume --for 10m
     chargen train letters.txt --init-from novel

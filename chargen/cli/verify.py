@@ -16,6 +16,7 @@ from chargen.display import printable
 from chargen.errors import CheckpointError
 from chargen.runs.checkpoint import RESUME, read_manifest
 from chargen.runs.find import find_checkpoint, runs_in
+from chargen.runs.items import ITEMS, has_items, read_items
 from chargen.runs.log import LOG_FILE
 from chargen.runs.run import POINTERS, RUN_FILE, Run, is_step, read_step
 
@@ -107,6 +108,8 @@ def _verify(folder: Path, *, silent: bool) -> _Report:
     report.say(f"{folder}:")
     report.check(RUN_FILE, partial(_describe, run))
     report.check(LOG_FILE, partial(_read_log, run))
+    if has_items(run.folder):
+        report.check(ITEMS, partial(_read_items, run))
     if not steps and not any(run.has(pointer) for pointer in POINTERS):
         report.say("  no checkpoint yet")
         return report
@@ -138,6 +141,10 @@ def _describe(run: Run) -> str:
 def _read_log(run: Run) -> str:
     damaged = run.log.damaged()
     return f"but for {damaged:,} lines that cannot be read" if damaged else ""
+
+
+def _read_items(run: Run) -> str:
+    return f"{len(read_items(run.folder)):,} items"
 
 
 def _read(step: Path) -> str:

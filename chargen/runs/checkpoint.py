@@ -1,4 +1,4 @@
-"""One checkpoint: a step directory, format 1.
+"""One checkpoint: a step directory, format 1 or 2.
 
 docs/checkpoints.md is the contract. Reading runs no code from the file and allocates
 nothing beyond the limits below: sizes, names, shapes and dtypes are checked before a
@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,13 @@ from chargen.model.cells import CELLS
 from chargen.model.shape import MAX_PARAMETERS, ModelConfig
 from chargen.runs.tensors import MAX_HEADER, Arrays, Entry, read_tensors, tensor_bytes
 from chargen.system.files import MAX_MESSAGE, dump_json, read_json, sync_folder, write_file
-from chargen.text.sources import Source, recorded_sources
+from chargen.text.policy import DOCUMENTS, NEWLINES, NORMALIZE, TextPolicy
+from chargen.text.sources import PARTS, Source, recorded_sources
 from chargen.text.vocabulary import MAX_CHARACTERS, Vocabulary
 
-FORMAT = 1
+NEWEST = 2
+"""The newest format that is read; the oldest that can express a model is written."""
+
 MANIFEST = "checkpoint.json"
 WEIGHTS = "weights.safetensors"
 RESUME = "resume.safetensors"
@@ -36,13 +39,27 @@ MAX_STATES = 2**28  # bytes of recurrent states in the resume part
 MAX_SOURCES = 1_000
 MAX_SETTINGS = 1_000
 
-TEXT_POLICY = {
-    "newlines": "lf",
-    "normalize": "none",
-    "lowercase": False,
-    "documents": "none",
+MARKS = ("end", "unknown")
+
+TEXT_VALUES: Mapping[int, Mapping[str, tuple[object, ...]]] = {
+    1: {
+        "newlines": ("lf",),
+        "normalize": ("none",),
+        "lowercase": (False,),
+        "documents": ("none",),
+    },
+    2: {
+        "newlines": NEWLINES,
+        "normalize": NORMALIZE,
+        "lowercase": (False, True),
+        "documents": DOCUMENTS,
+        "label": (False, True),
+    },
 }
-"""How this release reads texts; a checkpoint states the encoding as well."""
+"""What may stand under the keys of `text` besides the encoding, by format."""
+
+TEXT = {version: ("encoding", *values) for version, values in TEXT_VALUES.items()}
+"""The keys of `text`, by format."""
 
 KEYS = (
     "format",
@@ -68,7 +85,7 @@ class Checkpoint:
     Attributes:
         model: the model's shape.
         vocabulary: its characters.
-        text: how the text was read: encoding, newlines, normalize, lowercase, documents.
+        text: how the text was read.
         corpus: the files that the model learned from, and those that were held out.
         training: the settings as resolved, by name: numbers, strings and booleans.
         step: updates done. epoch: passes over the training text. seconds: time spent.
@@ -82,7 +99,7 @@ class Checkpoint:
 
     model: ModelConfig
     vocabulary: Vocabulary
-    text: Mapping[str, Any]
+    text: TextPolicy
     corpus: tuple[Source, ...]
     training: Mapping[str, float | int | str | bool]
     step: int
@@ -94,6 +111,15 @@ class Checkpoint:
     resume: Arrays = field(repr=False, default_factory=dict)
     chargen: str = ""
     files: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def format(self) -> int:
+        """The lowest format that can express it."""
+        known = replace(TextPolicy(), encoding=self.text.encoding)
+        settings = dict(self.training)
+        old = [source.to_dict(1) for source in self.corpus]
+        same = recorded_sources(old, settings) == self.corpus
+        return 1 if self.text == known and same and not self.vocabulary.marks else 2
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -108,13 +134,13 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     if checkpoint.resume:
         contents[RESUME] = tensor_bytes(checkpoint.resume)
     manifest = {
-        "format": FORMAT,
+        "format": checkpoint.format,
         "chargen": checkpoint.chargen,
         "model": checkpoint.model.to_dict(),
         "vocabulary": list(checkpoint.vocabulary.characters),
-        "marks": {},
-        "text": dict(checkpoint.text),
-        "corpus": [source.to_dict() for source in checkpoint.corpus],
+        "marks": checkpoint.vocabulary.marks,
+        "text": {name: getattr(checkpoint.text, name) for name in TEXT[checkpoint.format]},
+        "corpus": [source.to_dict(checkpoint.format) for source in checkpoint.corpus],
         "training": dict(checkpoint.training),
         "step": checkpoint.step,
         "epoch": checkpoint.epoch,
@@ -169,10 +195,10 @@ def _read_manifest(folder: Path) -> tuple[Checkpoint, dict[str, Any]]:
     """Read checkpoint.json: everything but the arrays, and what it says of their files."""
     manifest = read_json(folder / MANIFEST)
     version = manifest.get("format") if isinstance(manifest, dict) else None
-    if isinstance(version, int) and version > FORMAT:
+    if isinstance(version, int) and version > NEWEST:
         raise CheckpointError(
             f"{folder / MANIFEST}: format {str(version)[:40]} is newer "
-            f"than format {FORMAT}, the newest that this version of chargen reads: "
+            f"than format {NEWEST}, the newest that this version of chargen reads: "
             "upgrade chargen"
         )
     with _blaming(folder / MANIFEST):
@@ -192,29 +218,29 @@ def _blaming(path: Path) -> Iterator[None]:
 def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
     """Check every key of checkpoint.json; a ValueError says what is wrong."""
     top = _object(manifest, "the file", KEYS)
-    _demand(type(top["format"]) is int and top["format"] == FORMAT, "format is not 1")
+    version = top["format"]
+    known = type(version) is int and version in TEXT
+    _demand(known, f"format is not one of 1 to {NEWEST}")
     _demand(isinstance(top["chargen"], str), "chargen is not a version")
     names = ("cell", "units", "layers", "embedding_size", "dropout")
     model = ModelConfig(**_object(top["model"], "model", names))
     characters = top["vocabulary"]
     _demand(isinstance(characters, list), "vocabulary is not a list")
     _demand(0 < len(characters) <= MAX_CHARACTERS, "vocabulary has no plausible size")
-    vocabulary = Vocabulary(characters)
+    vocabulary = _parse_vocabulary(characters, top["marks"], version)
     parameters = model.parameters(len(vocabulary))
     _demand(
         parameters <= MAX_PARAMETERS,
         f"{parameters:,} parameters are more than the {MAX_PARAMETERS:,} allowed",
     )
-    _demand(isinstance(top["marks"], dict), "marks is not an object")
-    _demand(not top["marks"], "it has marks, which this version of chargen cannot use")
     files = _parse_files(top["files"])
     training = _parse_training(top["training"])
     return (
         Checkpoint(
             model=model,
             vocabulary=vocabulary,
-            text=_parse_text(top["text"]),
-            corpus=recorded_sources(_parse_corpus(top["corpus"]), training),
+            text=_parse_text(top["text"], version, vocabulary),
+            corpus=recorded_sources(_parse_corpus(top["corpus"], version), training),
             training=training,
             step=_count(top["step"], "step"),
             epoch=_amount(top["epoch"], "epoch"),
@@ -228,29 +254,54 @@ def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
     )
 
 
-def _parse_text(value: object) -> dict[str, Any]:
-    text = _object(value, "text", ("encoding", *TEXT_POLICY))
+def _parse_vocabulary(characters: list[Any], marks: object, version: int) -> Vocabulary:
+    """Return the vocabulary; its marks have the ids that come after the characters."""
+    if not isinstance(marks, dict):
+        raise ValueError("marks is not an object")
+    _demand(version > 1 or not marks, "it has marks, which format 1 does not have")
+    _demand(set(marks) <= set(MARKS), f"marks may be {' and '.join(MARKS)}, no others")
+    vocabulary = Vocabulary(characters, end="end" in marks, unknown="unknown" in marks)
+    same = marks == vocabulary.marks and all(type(x) is int for x in marks.values())
+    _demand(same, f"marks must be {vocabulary.marks}: they come after the characters")
+    return vocabulary
+
+
+def _parse_text(value: object, version: int, vocabulary: Vocabulary) -> TextPolicy:
+    text = _object(value, "text", TEXT[version])
     _demand(isinstance(text["encoding"], str), "text.encoding is not a name")
-    for name, known in TEXT_POLICY.items():
-        same = text[name] == known and type(text[name]) is type(known)
+    for name, allowed in TEXT_VALUES[version].items():
+        found = text[name]
+        kinds = [known for known in allowed if type(known) is type(found)]
         _demand(
-            same,
-            f"text.{name} is {text[name]!r}, which this version of chargen cannot follow",
+            found in kinds,
+            f"text.{name} is {found!r}, which this version of chargen cannot follow",
         )
-    return text
-
-
-def _parse_corpus(value: object) -> list[dict[str, Any]]:
+    policy = TextPolicy(**text)
+    items = policy.documents != "none"
     _demand(
-        isinstance(value, list) and len(value) <= MAX_SOURCES,
-        "corpus is not a list of files",
+        items == (vocabulary.end is not None),
+        "text.documents and marks contradict each other: a text of items has the mark end, "
+        "and no other text has it",
     )
+    _demand(items or not policy.label, "text.label is true, and there are no items")
+    return policy
+
+
+def _parse_corpus(value: object, version: int) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or len(value) > MAX_SOURCES:
+        raise ValueError("corpus is not a list of files")
+    keys = ("name", "bytes", "sha256", *(("role", "files") if version > 1 else ()))
     sources = []
-    for item in value:  # type: ignore[attr-defined]  # a list, as just demanded
-        source = _object(item, "a corpus entry", ("name", "bytes", "sha256"))
+    for item in value:
+        source = _object(item, "a corpus entry", keys)
         _demand(isinstance(source["name"], str), "a corpus name is not a string")
         _count(source["bytes"], "a corpus entry's bytes")
         _hash(source["sha256"])
+        if version > 1:
+            role = isinstance(source["role"], str) and source["role"] in PARTS
+            _demand(role, f"a corpus entry's role is none of {', '.join(PARTS)}")
+            if source["files"] is not None:
+                _count(source["files"], "a corpus entry's files")
         sources.append(source)
     return sources
 

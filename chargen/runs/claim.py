@@ -19,6 +19,7 @@ from pathlib import Path
 
 from chargen.errors import CheckpointError, SettingsError
 from chargen.runs.find import REPLACED, RUNS, set_aside
+from chargen.runs.items import ITEMS
 from chargen.runs.lock import LOCK_FILE, locked
 from chargen.runs.log import LOG_FILE
 from chargen.runs.run import EVENTS, POINTERS, RUN_FILE, STEP_NAME, TENSORBOARD, Run
@@ -206,7 +207,7 @@ def is_nothing(folder: Path) -> bool:
 
 def is_only_a_run(run: Run) -> bool:
     """Whether a folder is a run's and holds nothing but what a run holds."""
-    own = {RUN_FILE, LOG_FILE, LOCK_FILE, *POINTERS}
+    own = {RUN_FILE, LOG_FILE, LOCK_FILE, ITEMS, *POINTERS}
     return (
         run.exists()
         and "settings" in run.description()

@@ -83,10 +83,10 @@ def newer_run(folder: Path) -> Path | None:
 def _corpus_name(folder: Path) -> str | None:
     """Return the name of the text that a run learned from, if it can be told."""
     try:
-        source = in_role(Run(folder).sources(), "train")
+        sources = in_role(Run(folder).sources(), "train")
     except CheckpointError:
         return None
-    return source.name if source else None
+    return sources[0].name if sources else None
 
 
 def hidden(folder: Path) -> bool:
@@ -124,7 +124,7 @@ def open_checkpoint(name: str) -> Checkpoint:
             "until then"
         )
     if path.is_file():
-        run = run_to_resume(path, None)
+        run = run_to_resume(path.name, None)
         meant = f". The run that learned from it is {run.folder}" if run else ""
         raise CheckpointError(f"{path} is a file, and a checkpoint is a folder{meant}")
     raise CheckpointError(
@@ -138,8 +138,10 @@ def _runs_below(folder: Path) -> str:
     return f". These are runs: {', '.join(names[:5])}" if names else ""
 
 
-def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
-    """Return the run in `out`, or the newest one of the corpus; None if there is none.
+def run_to_resume(corpus: str, out: Path | None) -> Run | None:
+    """Return the run in `out`, or the newest one of a corpus; None if there is none.
+
+    A corpus is known by the name of the first file that is trained on.
 
     A run that was stopped before its first checkpoint comes last, however new it is.
     If `out` is a step directory, the run that holds it is returned.
@@ -159,11 +161,11 @@ def run_to_resume(corpus: Path, out: Path | None) -> Run | None:
     for folder in listed(RUNS):
         run = Run(folder)
         try:
-            source = in_role(run.sources(), "train") if run.exists() else None
-            created = str(run.description().get("created")) if source else ""
+            sources = in_role(run.sources(), "train") if run.exists() else []
+            created = str(run.description().get("created")) if sources else ""
         except CheckpointError:  # a damaged run is no reason to refuse another one
             continue
-        if source is not None and source.name == corpus.name:
+        if sources and sources[0].name == corpus:
             begun = any(run.has(pointer) for pointer in POINTERS)
             found.append((begun, created, folder.name, run))
     return max(found, key=lambda item: item[:3])[3] if found else None

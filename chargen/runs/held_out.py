@@ -1,10 +1,9 @@
-"""The parts of a run's texts: found again by hash, and cut as for the training."""
+"""The parts of a run's texts: found again by hash, and divided as for the training."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,109 +11,198 @@ from typing import Any
 from chargen.checks import is_number
 from chargen.errors import CheckpointError, MissingTextError, SettingsError, TextError
 from chargen.runs.checkpoint import Checkpoint
-from chargen.text.corpus import split
-from chargen.text.reading import Text, read_text
-from chargen.text.sources import BUNDLED_CORPORA, HELD_OUT, Source, in_role
+from chargen.text.corpus import split, whole
+from chargen.text.encoded import Encoded
+from chargen.text.ingest import Reading, encode
+from chargen.text.parts import Part
+from chargen.text.sources import (
+    BUNDLED_CORPORA,
+    HELD_OUT,
+    Input,
+    Source,
+    find_inputs,
+    in_role,
+)
+from chargen.text.vocabulary import Ids
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a text.
+class HeldOut:
+    """A part of a text that a model was not trained on.
 
     Attributes:
         name: the part and the file that it is from, for people.
-        characters: the part.
-        context: what stands just before it, and may be read but is not scored.
+        part: its ids.
+        context: the ids just before it, which may be read but are not scored.
+        unknown: how many characters of it the model never saw.
     """
 
     name: str
-    characters: str
-    context: str = ""
+    part: Part
+    context: Ids
+    unknown: int = 0
 
 
-def find_part(checkpoint: Checkpoint, part: str, files: Sequence[Path] = ()) -> Part:
+def reading_of(checkpoint: Checkpoint) -> Reading:
+    """Return how the texts of a checkpoint are read.
+
+    Raises:
+        CheckpointError: what it says of its texts contradicts itself.
+    """
+    text, settings = checkpoint.text, checkpoint.training
+    columns = {name: _name(settings, name) for name in ("column", "label", "group_by")}
+    try:
+        return Reading(
+            # UTF-8 is what is read without being asked for, and so found on the disk again.
+            encoding=None if text.encoding == "utf-8" else text.encoding,
+            newlines=text.newlines,
+            normalize=text.normalize,
+            lowercase=text.lowercase,
+            documents=text.documents,
+            **columns,
+        )
+    except ValueError as error:
+        raise CheckpointError(f"the checkpoint is damaged: {error}") from error
+
+
+def _name(settings: Mapping[str, Any], name: str) -> str | None:
+    found = settings.get(name)
+    return found if isinstance(found, str) else None
+
+
+def find_part(
+    checkpoint: Checkpoint,
+    part: str,
+    files: Sequence[str] = (),
+    *,
+    cache: Path | None = None,
+) -> HeldOut:
     """Return a part of the text that a checkpoint was trained on.
 
     Args:
         checkpoint: what was trained.
         part: "validation" or "test".
-        files: where to look for the text; if there are none, it is looked for by its name
-            in the current folder and among the bundled texts.
+        files: where to look for the texts; if there are none, they are looked for by their
+            names in the current folder and among the bundled texts.
+        cache: where large texts are kept once they are read; None for no such place.
 
     Raises:
-        SettingsError: the run has no such part, or none of the files is its text.
-        TextError: the text cannot be found or read.
+        SettingsError: the run has no such part, or the files are not its texts.
+        TextError: a text cannot be found or read.
         CheckpointError: what the checkpoint says of its parts contradicts itself.
     """
+    own = in_role(checkpoint.corpus, part)
     held = checkpoint.training.get(part)
-    if held is None or held == 0:
+    if not own and (held is None or held == 0):
         trained = "without `test`"
         if part == "validation":
             trained = "with `validation=0` or from a text too short for it"
         raise SettingsError(f"there is no {part} part: the model was trained {trained}")
-    encoding = checkpoint.text["encoding"]
-    if isinstance(held, str):  # a file of its own
-        source = in_role(checkpoint.corpus, part)
-        if source is None or source.name != held:
-            raise CheckpointError("the checkpoint does not say what it was validated on")
-        text = _find(source, part, files, encoding)
-        return Part(text.name, text.characters)
-    source = in_role(checkpoint.corpus, "train")
-    if source is None:
+    if not own and isinstance(held, str):
+        raise CheckpointError("the checkpoint does not say what it was validated on")
+    sources = own or in_role(checkpoint.corpus, "train")
+    if not sources:
         raise CheckpointError("the checkpoint does not say what it was trained on")
-    validation, test = (_share(checkpoint.training.get(name)) for name in HELD_OUT)
-    text = _find(source, part, files, encoding)
-    corpus = split(text, validation, checkpoint.vocabulary, test=test)
-    ids, context = (
-        (corpus.validation, corpus.context)
-        if part == "validation"
-        else (corpus.test, corpus.test_context)
+    text = find_text(checkpoint, sources, part, files, cache)
+    title = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
+    if own:
+        found, context = whole(text, checkpoint.vocabulary, title)
+        return HeldOut(title, found, context)
+    validation, test = (
+        0.0 if in_role(checkpoint.corpus, role) else _share(checkpoint.training.get(role))
+        for role in HELD_OUT
     )
-    decode = corpus.vocabulary.decode
-    return Part(f"{part} part of {text.name}", decode(ids), decode(context))
+    corpus = split(text, validation, checkpoint.vocabulary, test=test, name=title)
+    if part == "validation":
+        return HeldOut(f"validation part of {title}", corpus.validation, corpus.context)
+    return HeldOut(f"test part of {title}", corpus.test, corpus.test_context)
 
 
 def _share(held: Any) -> float:
-    """Return the share of the text that a part takes: 0 if it has a file of its own."""
-    if held is None or isinstance(held, str):
+    """Return the share of the text that a part takes."""
+    if held is None:
         return 0.0
     if not (is_number(held) and 0 <= held < 1):
         raise CheckpointError("the checkpoint does not say how its text was split")
     return float(held)
 
 
-def _find(source: Source, part: str, files: Sequence[Path], encoding: str) -> Text:
-    """Return the text that a checkpoint names."""
-    for path in files or _places(source.name):
-        if _sha256(path) == source.sha256:
-            return read_text(path, encoding=encoding)
+def find_text(
+    checkpoint: Checkpoint,
+    sources: Sequence[Source],
+    part: str,
+    files: Sequence[str],
+    cache: Path | None,
+) -> Encoded:
+    """Return the text that some sources of a checkpoint are.
+
+    Args:
+        checkpoint, files, cache: see `find_part`.
+        sources: the sources of one role, in order.
+        part: what is looked for, for messages.
+
+    Raises:
+        SettingsError: the files are not these.
+        TextError: a text cannot be found or read.
+    """
+    glob = _name(checkpoint.training, "glob")
+    reading = reading_of(checkpoint)
     if files:
-        given = ", ".join(str(path) for path in files)
+        given = find_inputs(files, glob=glob)
+        for inputs in _orders(given, sources):
+            text = encode(inputs, reading, cache)
+            if _are(inputs, text, sources):
+                return text
+        learned = ", ".join(source.name for source in sources)
         raise SettingsError(
-            f"{given} is not the text that the model was trained on, {source.name}: its "
-            f"SHA-256 differs. To score it as any other text, leave out `part={part!r}`"
+            f"{', '.join(files)} is not the text that the model was trained on, "
+            f"{learned}: its SHA-256 differs. To score it as any other text, leave out "
+            f"`part={part!r}`"
         )
+    places = [_places(source.name) for source in sources]
+    tried = [[path] for path in places[0]] if len(sources) == 1 else []
+    if len(sources) > 1 and all(places):
+        tried = [[paths[0] for paths in places]]
+    for paths in tried:
+        # A name such as `-` must not be taken for anything but a file's.
+        names = [os.path.join(os.curdir, path) for path in paths]
+        try:
+            inputs = find_inputs(names, glob=glob)
+            text = encode(inputs, reading, cache)
+        except TextError:  # it is another text of the same name
+            continue
+        if _are(inputs, text, sources):
+            return text
+    missing = next((s for s, at in zip(sources, places, strict=True) if not at), sources[0])
     raise MissingTextError(
-        f"the {part} part of this model is of {source.name}, which is neither in this "
+        f"the {part} part of this model is of {missing.name}, which is neither in this "
         "folder nor with the texts that ship, or has changed since: say where it is",
-        name=source.name,
+        name=missing.name,
     )
 
 
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise TextError(f"cannot read {path}: {reason}") from error
+def _orders(given: list[Input], sources: Sequence[Source]) -> list[list[Input]]:
+    """Return in which ways the files that are given may be the sources."""
+    if len(sources) == 1:
+        return [[each] for each in given]
+    return [given] if len(given) == len(sources) else []
+
+
+def _are(inputs: Sequence[Input], text: Encoded, sources: Sequence[Source]) -> bool:
+    """Whether files that were read are the sources, by their hashes."""
+    files = iter(text.files)
+    hashes = [
+        each.source("train", [next(files) for _ in each.files]).sha256 for each in inputs
+    ]
+    return hashes == [source.sha256 for source in sources]
 
 
 def _places(name: str) -> list[Path]:
-    """Return the files that have the name that a checkpoint gives.
+    """Return the files and folders that have the name that a checkpoint gives.
 
     A path is not followed: the checkpoint may be anybody's.
     """
     if Path(name).name != name:
         return []
     places = (Path(name), BUNDLED_CORPORA / name)
-    return [path for path in places if os.path.isfile(path)]
+    return [path for path in places if os.path.exists(path)]

@@ -4,6 +4,7 @@
       run.json       what was asked
       log.jsonl      losses by step
       best  latest   pointer files: one line, the name of a step directory
+      items.u64      on request, hashes of what was learned; see `items`
       step-00002000/ a checkpoint
 
 A checkpoint is written under a temporary name in the run's own folder, flushed, renamed,
@@ -19,7 +20,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chargen.errors import CheckpointError, DamagedError
 from chargen.runs.checkpoint import MANIFEST, Checkpoint, read, write
@@ -34,9 +35,6 @@ from chargen.system.files import (
     writing,
 )
 from chargen.text.sources import Source, recorded_sources
-
-if TYPE_CHECKING:
-    pass
 
 RUN_FILE = "run.json"
 POINTERS = ("best", "latest")

@@ -12,7 +12,8 @@ Equations, with x = the layer's input, h = its state, * elementwise, and Keras's
 
 The first layer's product is folded into a table, `embedding @ K + b`, so that a step only
 reads a row of it. With a vast vocabulary the table could have more numbers than the model;
-then it is not made. Shapes: B texts side by side, H units, V characters.
+then it is not made. A text's end mark is read from zero states: nothing of an item reaches
+the next one. Shapes: B texts side by side, H units, V characters and marks.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from chargen.model.cells import CELLS
 from chargen.model.shape import ModelConfig
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import open_checkpoint
+from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Ids, Vocabulary
 
 Array = npt.NDArray[np.float32]
@@ -47,11 +49,12 @@ class Engine:
 
     Args:
         config: the model's shape.
-        vocabulary: its V characters.
+        vocabulary: what its V ids stand for.
         weights: float32 arrays, with the names and shapes of `config.weight_shapes(V)`.
         start: the character that a text without a seed text starts from, if the
-            vocabulary has no newline to start from; it is not part of the text. None for
-            the vocabulary's first.
+            vocabulary has neither an end mark nor a newline to start from; it is not part
+            of the text. None for the vocabulary's first.
+        policy: how texts for the model are prepared; None for the policy of format 1.
 
     Raises:
         ValueError: a weight is missing, unknown, or of another shape.
@@ -65,6 +68,7 @@ class Engine:
         weights: Mapping[str, Array],
         *,
         start: str | None = None,
+        policy: TextPolicy | None = None,
     ) -> None:
         shapes = config.weight_shapes(len(vocabulary))
         found = {name: array.shape for name, array in weights.items()}
@@ -72,11 +76,8 @@ class Engine:
             raise ValueError(f"weights must have the shapes {shapes}; got {found}")
         self.config = config
         self.vocabulary = vocabulary
-        if "\n" in vocabulary:
-            start = "\n"
-        elif start is None:
-            start = vocabulary.characters[0]
-        self.start_id = int(vocabulary.encode(start)[0])
+        self.policy = policy or TextPolicy()
+        self.start_id = _start_id(vocabulary, start)
         gates = _gate_columns(config)
 
         def columns(name: str) -> Array:
@@ -100,17 +101,19 @@ class Engine:
 
     def __repr__(self) -> str:
         shape = self.config
-        size = f"{shape.layers} × {shape.units} units, {len(self.vocabulary)} characters"
+        characters = len(self.vocabulary.characters)
+        size = f"{shape.layers} × {shape.units} units, {characters} characters"
         return f"Engine({CELLS[shape.cell].keras}, {size})"
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> Engine:
         """Return a checkpoint's engine; it starts texts as docs/checkpoints.md says."""
-        vocabulary = checkpoint.vocabulary
+        vocabulary, policy = checkpoint.vocabulary, checkpoint.text
         start = checkpoint.training.get("commonest_character")
         if not isinstance(start, str) or start not in vocabulary:
             start = None
-        return cls(checkpoint.model, vocabulary, checkpoint.weights, start=start)
+        weights = checkpoint.weights
+        return cls(checkpoint.model, vocabulary, weights, start=start, policy=policy)
 
     def zero_state(self, batch_size: int = 1) -> State:
         """Return the state before the first character."""
@@ -123,7 +126,7 @@ class Engine:
         """Read one character of each text and predict the next.
 
         Args:
-            ids: int32 (B,).
+            ids: int32 (B,); an end mark is read from a zero state.
             state: the state of these texts; it is not changed.
 
         Returns:
@@ -133,8 +136,11 @@ class Engine:
             x = self._table[ids]  # (B, gates·H)
         else:
             x = self._embedding[ids] @ self._kernels[0] + self._biases[0]
+        layers, end = state._layers, self.vocabulary.end
+        if end is not None and (ids == end).any():
+            layers = _zeroed(layers, ids == end)
         new_state: list[tuple[Array, ...]] = []
-        for i, before in enumerate(state._layers):
+        for i, before in enumerate(layers):
             if i:
                 x = new_state[-1][0] @ self._kernels[i] + self._biases[i]
             new_state.append(self._cell(i, x, before))
@@ -164,6 +170,24 @@ class Engine:
         update, reset = gates[:, :units], gates[:, units:]
         candidate = np.tanh(x[:, 2 * units :] + reset * inner[:, 2 * units :])
         return (update * h + (1 - update) * candidate,)
+
+
+def _start_id(vocabulary: Vocabulary, start: str | None) -> int:
+    if vocabulary.end is not None:
+        return vocabulary.end  # what stands before every item
+    if "\n" in vocabulary:
+        start = "\n"
+    elif start is None:
+        start = vocabulary.characters[0]
+    return int(vocabulary.encode(start)[0])
+
+
+def _zeroed(
+    layers: tuple[tuple[Array, ...], ...], rows: npt.NDArray[np.bool_]
+) -> tuple[tuple[Array, ...], ...]:
+    """Return the arrays (B, H) of a state with zeros in some of the B rows."""
+    zero, rows = np.float32(0), rows[:, None]
+    return tuple(tuple(np.where(rows, zero, array) for array in layer) for layer in layers)
 
 
 class _Columns(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from chargen.sampling.rules import Floats
+from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Ids, Vocabulary
 
 
@@ -17,12 +18,20 @@ class Model(Protocol):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The V characters."""
+        """What the V ids stand for: characters, and marks if there are any."""
+        ...
+
+    @property
+    def policy(self) -> TextPolicy:
+        """How a text is prepared for the model, and what its items are."""
         ...
 
     @property
     def start_id(self) -> int:
-        """The id that a text without a seed text starts from; the text does not have it."""
+        """The id that a text without a seed text starts from; the text does not have it.
+
+        In a vocabulary with an end mark it is that mark.
+        """
         ...
 
     def zero_state(self, batch_size: int = 1) -> Any:
@@ -30,7 +39,7 @@ class Model(Protocol):
         ...
 
     def step(self, ids: Ids, state: Any) -> tuple[Floats, Any]:
-        """Read one character of each text.
+        """Read one character or mark of each text; an end mark is read from a zero state.
 
         Args:
             ids: int32 (B,).

@@ -17,7 +17,12 @@ class Sampling:
         ValueError: a value is out of its range.
     """
 
-    length: int = option(500, Whole(0), "How many new characters.")
+    length: int | None = option(
+        None,
+        Whole(0),
+        "How many new characters, at most.",
+        default="500, or until the item ends",
+    )
     temperature: float = option(
         0.8,
         Real(0),
@@ -37,6 +42,6 @@ class Sampling:
 class SamplingOptions(TypedDict, total=False):
     """The fields of `Sampling` as keyword arguments, for type checkers and editors."""
 
-    length: int
+    length: int | None
     temperature: float
     seed: int | None

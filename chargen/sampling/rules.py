@@ -65,8 +65,20 @@ RULES: tuple[tuple[str, Rule], ...] = (("temperature", temperature),)
 """Rules by the names of their fields in `Sampling`, in the order of their application."""
 
 
-def apply_rules(logits: Floats, history: History, sampling: Sampling) -> LogProbabilities:
-    """Return the log-probabilities to draw the next characters by, given logits (B, V)."""
+def apply_rules(
+    logits: Floats, history: History, sampling: Sampling, never: int | None = None
+) -> LogProbabilities:
+    """Return the log-probabilities to draw the next characters by, given logits (B, V).
+
+    Args:
+        logits: what the model says.
+        history: what the texts are so far.
+        sampling: the rules.
+        never: an id that is not drawn, whatever the rules say; None for no such id.
+    """
+    if never is not None:  # before the shift: the largest of what is left becomes 0
+        logits = logits.copy()
+        logits[:, never] = -np.inf
     found = shifted(logits)
     for name, rule in RULES:
         value = getattr(sampling, name)

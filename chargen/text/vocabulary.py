@@ -2,7 +2,9 @@
 
 A character is one Unicode code point. The vocabulary of a text is sorted by code point,
 so that it depends on nothing but the text; a checkpoint's vocabulary keeps the order in
-which it was written.
+which it was written. Marks are ids after those of the characters: `end` stands after each
+item of a text that is made of items, `unknown` in place of characters too rare to learn.
+No mark is a character, and none is ever printed.
 """
 
 from __future__ import annotations
@@ -36,17 +38,28 @@ LOOK_ALIKES = {
 
 
 class Vocabulary:
-    """A bijection between characters and the ids 0 … size-1.
+    """The characters and marks that the ids 0 … V-1 stand for.
 
     Args:
         characters: distinct single characters, in id order.
+        end: whether there is an end mark; its id comes after those of the characters.
+        unknown: whether there is a mark for characters that are not in the vocabulary;
+            its id is the last.
+
+    Attributes:
+        characters: the characters, in id order.
+        end, unknown: the ids of the marks; None for those that there are not.
 
     Raises:
         ValueError: an item is not a single Unicode scalar value, or occurs twice.
     """
 
-    def __init__(self, characters: Iterable[str]) -> None:
+    def __init__(
+        self, characters: Iterable[str], *, end: bool = False, unknown: bool = False
+    ) -> None:
         self.characters = tuple(characters)
+        self.end = len(self.characters) if end else None
+        self.unknown = len(self.characters) + end if unknown else None
         for c in self.characters:
             if not isinstance(c, str) or len(c) != 1:
                 raise ValueError(f"a vocabulary holds single characters; got {c!a}")
@@ -65,37 +78,49 @@ class Vocabulary:
         return cls(sorted(set().union(*texts)))
 
     def __len__(self) -> int:
-        return len(self.characters)
+        """Return V, the number of ids: those of the characters and those of the marks."""
+        return len(self.characters) + len(self.marks)
 
     def __contains__(self, character: object) -> bool:
         return character in self.characters
 
     def __repr__(self) -> str:
-        return f"Vocabulary({len(self)} characters)"
+        return f"Vocabulary({len(self.characters)} characters)"
+
+    @property
+    def marks(self) -> dict[str, int]:
+        """The ids of the marks that there are, by name."""
+        named = {"end": self.end, "unknown": self.unknown}
+        return {name: place for name, place in named.items() if place is not None}
 
     def encode(self, text: str, *, what: str = "the text") -> Ids:
         """Return the ids of a text's characters, int32 of shape (len(text),).
 
+        A character that the vocabulary lacks becomes the mark for unknown ones.
+
         Raises:
-            UnknownCharacterError: the text has characters that the vocabulary lacks. The
-                message calls the text `what`, names these characters, says how often and
-                where they first occur, and suggests some that are in the vocabulary.
+            UnknownCharacterError: there are such characters, and there is no such mark.
+                The message calls the text `what`, names these characters, says how often
+                and where they first occur, and suggests some that are in the vocabulary.
         """
-        # Surrogates (undecodable bytes of a command line) pass here and are unknown below.
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-        if not len(self):
-            places = np.zeros(len(codes), np.int64)
-            known = np.zeros(len(codes), bool)
-        else:
-            places = np.searchsorted(self._sorted, codes).clip(max=len(self) - 1)
-            known = self._sorted[places] == codes
-        if not known.all():
-            raise UnknownCharacterError(self._explain(text, what))
-        return self._order[places]
+        ids = self.find(codes_of(text))
+        if (ids < 0).any():
+            if self.unknown is None:
+                raise UnknownCharacterError(self._explain(text, what))
+            ids[ids < 0] = self.unknown
+        return ids
+
+    def find(self, codes: npt.NDArray[np.uint32]) -> Ids:
+        """Return the ids of code points, int32 (n,); -1 for those that it lacks."""
+        if not len(self.characters):
+            return np.full(len(codes), -1, np.int32)
+        places = np.searchsorted(self._sorted, codes).clip(max=len(self.characters) - 1)
+        return np.where(self._sorted[places] == codes, self._order[places], -1)
 
     def decode(self, ids: Iterable[int] | Ids) -> str:
-        """Return the text that ids stand for."""
-        return "".join(self.characters[i] for i in ids)
+        """Return the text that ids stand for; marks leave nothing."""
+        count = len(self.characters)
+        return "".join(self.characters[i] for i in ids if i < count)
 
     def near_misses(self, character: str) -> list[str]:
         """Return the vocabulary's characters that are often meant by `character`.
@@ -121,6 +146,14 @@ class Vocabulary:
             lines.append(f"  and {len(counts) - NAMED_UNKNOWN} more")
         kinds = "a character" if len(counts) == 1 else f"{len(counts)} characters"
         return f"{what} has {kinds} that the model never saw:\n" + "\n".join(lines)
+
+
+def codes_of(text: str) -> npt.NDArray[np.uint32]:
+    """Return the code points of a text, uint32 (len(text),).
+
+    Surrogates, which undecodable bytes of a command line become, are code points here.
+    """
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def _fold(character: str) -> str:

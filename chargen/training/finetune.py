@@ -42,10 +42,11 @@ def grow(
         logarithm of the old characters' summed exponentials, averaged over the text.
     """
     new, old = corpus.vocabulary, before.vocabulary
-    places = {c: i for i, c in enumerate(old.characters)}
-    kept = [i for i, c in enumerate(new.characters) if c in places]
-    rows = [places[new.characters[i]] for i in kept]
-    fresh = [i for i, c in enumerate(new.characters) if c not in places]
+    places = {symbol: i for i, symbol in enumerate(_symbols(old))}
+    symbols = _symbols(new)
+    kept = [i for i, symbol in enumerate(symbols) if symbol in places]
+    rows = [places[symbols[i]] for i in kept]
+    fresh = [i for i, symbol in enumerate(symbols) if symbol not in places]
     weights = {name: np.array(array, np.float32) for name, array in before.weights.items()}
 
     embedding = weights["embedding"]
@@ -61,7 +62,7 @@ def grow(
     bias = np.zeros(len(new), np.float32)
     bias[kept] = weights["dense.bias"][rows]
     if fresh:
-        counts = np.bincount(corpus.train, minlength=len(new)).astype(np.float64)
+        counts = corpus.counts.astype(np.float64)
         # A character that only a held-out part has counts as half an occurrence.
         shares = np.maximum(counts, 0.5) / counts.sum()
         rest = max(1 - shares[fresh].sum(), 0.5 / counts.sum())
@@ -73,9 +74,15 @@ def grow(
     return weights
 
 
+def _symbols(vocabulary: Vocabulary) -> list[str]:
+    """Return what the ids of a vocabulary stand for: characters, then names of marks."""
+    return [*vocabulary.characters, *vocabulary.marks]
+
+
 def _known(corpus: Corpus, old: Vocabulary) -> Ids:
     """Return the first characters of the corpus that the old model knows, as its ids."""
-    text, known = corpus.vocabulary.decode(corpus.train[: 20 * SCORED]), set(old.characters)
+    text = corpus.vocabulary.decode(corpus.train.read(0, 20 * SCORED))
+    known = set(old.characters)
     return old.encode("".join(c for c in text if c in known)[:SCORED])
 
 

@@ -10,14 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from chargen._version import __version__
 from chargen.checks import is_count
 from chargen.errors import TrainingError
-from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.checkpoint import NEWEST, Checkpoint
 from chargen.runs.claim import Claim
+from chargen.runs.items import write_items
 from chargen.runs.repair import go_back
 from chargen.runs.run import Run
 from chargen.system.clock import Clock
+from chargen.text.documents import item_hash
+from chargen.text.parts import Items
 from chargen.training.events import Listener, Note
 from chargen.training.plan import PLANNED, Plan
 from chargen.training.resolve import Resolved
@@ -116,7 +121,8 @@ class Job:
         if plan is None:
             from chargen.training.tf.runtime import choose_plan
 
-            plan, more = choose_plan(self.settings, runtime)
+            end = self.resolved.corpus.vocabulary.end
+            plan, more = choose_plan(self.settings, runtime, end=end)
             notes += more
         return plan, notes, time.perf_counter() - checking
 
@@ -179,17 +185,26 @@ class Job:
         if back is not None:  # nothing can be refused any more
             go_back(self.run, back)
         self._describe()
+        self._remember_items()
         evaluated = trainer.counters.evaluated_step
         log.begin(trainer.progress.step, trainer.progress.share, evaluated)
         trainer.run()
         self._describe(finished=True)
         return True
 
+    def _remember_items(self) -> None:
+        """Keep the hashes of the training items, if that is asked for."""
+        train = self.resolved.corpus.train
+        if self.settings.remember_items and isinstance(train, Items):
+            labelled = self.settings.label is not None
+            hashes = [item_hash(text) for text in train.texts(labelled=labelled)]
+            write_items(self.run.folder, np.unique(np.array(hashes, np.uint64)))
+
     def _describe(self, *, finished: bool = False) -> None:
         import importlib.metadata  # slow, and only training needs it
 
         description = {
-            "format": 1,
+            "format": NEWEST,
             "chargen": __version__,
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }

@@ -22,6 +22,9 @@ from chargen.training.request import Request
 from chargen.training.resolve import Resolved, resolve
 from chargen.training.settings import GivenSettings
 
+Corpora = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""What a training learns from: one text or several."""
+
 
 @contextlib.contextmanager
 def claim(resolved: Resolved) -> Iterator[Job]:
@@ -56,25 +59,30 @@ def claim(resolved: Resolved) -> Iterator[Job]:
 
 @contextlib.contextmanager
 def prepare(
-    corpus: str | os.PathLike[str],
+    corpus: Corpora,
     *,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     init_from: str | os.PathLike[str] | None = None,
     drop_unused: bool = False,
+    cache: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
     **settings: Unpack[GivenSettings],
 ) -> Iterator[Job]:
     """Prepare a training: a context whose `Job` is ready to train.
 
     Args:
-        corpus: a text file, or the name of a bundled corpus.
+        corpus: a text file, a folder of them, or the name of a bundled corpus; or several,
+            in a list.
         out: the run's folder; None for a new one, `checkpoints/<corpus>`.
         resume: whether to go on with the run in `out`, or with the newest of this corpus.
         overwrite: whether to replace the run in `out`.
         init_from: a checkpoint, by path or name, whose model is trained further.
         drop_unused: whether to leave out the characters of its vocabulary that the corpus
             lacks.
+        cache: where a large text is kept once it is read; None for the user's cache folder.
+        no_cache: whether to read it anew each time.
         settings: settings by name, as `chargen.Settings` has them: `units=64`,
             `seconds=60.0`, `steps=500`. What is not given is chosen for the text.
 
@@ -89,19 +97,23 @@ def prepare(
         overwrite=overwrite,
         init_from=_plain(init_from),
         drop_unused=drop_unused,
+        cache=None if cache is None else Path(cache),
+        no_cache=no_cache,
     )
     with claim(resolve(read(request))) as job:
         yield job
 
 
 def train(
-    corpus: str | os.PathLike[str],
+    corpus: Corpora,
     *,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     init_from: str | os.PathLike[str] | None = None,
     drop_unused: bool = False,
+    cache: str | os.PathLike[str] | None = None,
+    no_cache: bool = False,
     listeners: Sequence[Listener] = (),
     **settings: Unpack[GivenSettings],
 ) -> Path:
@@ -110,7 +122,8 @@ def train(
     Nothing is printed except what TensorFlow writes to stderr when it is loaded.
 
     Args:
-        corpus, out, resume, overwrite, init_from, drop_unused, settings: see `prepare`.
+        corpus, out, resume, overwrite, init_from, drop_unused, cache, no_cache, settings:
+            see `prepare`.
         listeners: called with each event of the training: `Stepped`, `CheckpointDue`,
             `RolledBack`, `Note`.
 
@@ -127,6 +140,8 @@ def train(
         overwrite=overwrite,
         init_from=init_from,
         drop_unused=drop_unused,
+        cache=cache,
+        no_cache=no_cache,
         **settings,
     ) as job:
         job.train(listeners)
@@ -134,4 +149,6 @@ def train(
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
     return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,31 @@ from chargen.runs.lock import locked
 from chargen.runs.repair import repair as repair_run
 from chargen.runs.run import RUN_FILE, Run, is_step, read_step
 from chargen.system.files import MAX_MESSAGE
-from chargen.text.reading import Text, read_text
-from chargen.text.sources import HELD_OUT, Source, find_corpus
+from chargen.text.encoded import Encoded
+from chargen.text.ingest import Reading, encode, is_a_list
+from chargen.text.parts import occurring
+from chargen.text.sources import (
+    HELD_OUT,
+    Input,
+    Source,
+    bundled_documents,
+    find_inputs,
+)
+from chargen.text.store import default_cache
 from chargen.training.request import Request
 from chargen.training.settings import CHANGEABLE, FIXED, LENGTHS, Settings
+
+PREPARED = ("newlines", "normalize", "lowercase")
+"""Settings that a model that is trained further brings along, unless others are given."""
+
+AS_IN_FORMAT_1 = {
+    "newlines": "lf",
+    "normalize": "none",
+    "documents": "none",
+}
+"""What format 1 does not say, because there was no choice."""
+
+SHOWN = 5  # files that notes name
 
 
 @dataclass(frozen=True)
@@ -29,18 +50,20 @@ class HeldOut:
 
     Attributes:
         validation, test: a share of the text, a text of its own, or None if not asked for.
-        files: the files of the parts that are files, by part, as they were asked for.
+        inputs: the files of the parts that are texts of their own, by part.
+        files: these, as they were asked for.
     """
 
-    validation: float | Text | None
-    test: float | Text | None
-    files: Mapping[str, str]
+    validation: float | Encoded | None
+    test: float | Encoded | None
+    inputs: Mapping[str, Sequence[Input]]
+    files: Mapping[str, tuple[str, ...]]
 
     @property
-    def texts(self) -> dict[str, Text]:
+    def texts(self) -> dict[str, Encoded]:
         """The parts that are texts of their own, by name, validation before test."""
         parts = {"validation": self.validation, "test": self.test}
-        return {part: held for part, held in parts.items() if isinstance(held, Text)}
+        return {part: held for part, held in parts.items() if isinstance(held, Encoded)}
 
 
 @dataclass(frozen=True)
@@ -50,7 +73,9 @@ class Read:
     Attributes:
         request: what was asked for.
         name: what a new run is called.
+        title: what messages call the text.
         text: what is trained on.
+        sources: the files of all parts.
         held_out: what is held out.
         given: the settings that were asked for, as a run records them.
         settings: these, completed by those of the run that is resumed and by defaults.
@@ -64,7 +89,9 @@ class Read:
 
     request: Request
     name: str
-    text: Text
+    title: str
+    text: Encoded
+    sources: tuple[Source, ...]
     held_out: HeldOut
     given: Mapping[str, Any]
     settings: Settings
@@ -74,6 +101,12 @@ class Read:
     back: Path | None
     trained: Checkpoint | None
     notes: tuple[str, ...]
+
+    @property
+    def different(self) -> int:
+        """How many different characters the texts have."""
+        texts = (self.text, *self.held_out.texts.values())
+        return len({c for text in texts for c in occurring(text)})
 
 
 def read(request: Request) -> Read:
@@ -88,44 +121,44 @@ def read(request: Request) -> Read:
             process is training the run.
     """
     given, out, notes = dict(request.given), request.out, []
-    path = find_corpus(request.corpus)
     if out is not None and not request.dry_run and (back_again := bring_back(out)):
         notes.append(back_again)
-    run = run_to_resume(path, out) if request.resume else None
+    inputs, run = _inputs_and_run(request)
     before = run.description() if run else {}
     base = settings_of(before)
-    encoding = given.get("encoding", base.get("encoding"))
-    text = read_text(path, encoding=encoding)
-    given |= {"encoding": text.encoding} if "encoding" in given else {}
-    held_out = _read_held_out(given, base, path, text, encoding)
-    given |= {part: held.name for part, held in held_out.texts.items() if part in given}
+    trained = open_checkpoint(request.init_from) if request.init_from else None
+    if trained is not None:
+        base = {name: getattr(trained.text, name) for name in PREPARED}
+    reading, found = _reading(_settings({**base, **given}), given, before, inputs)
+    notes += found
+    cache = None if request.no_cache else request.cache or default_cache()
+    text = encode(inputs, reading, cache)
+    held_out = _read_held_out(given, base, inputs, reading, cache)
+    sources = _sources(
+        {"train": inputs, **held_out.inputs}, {"train": text, **held_out.texts}
+    )
+    notes += _notes_on(inputs, text)
+    given = _as_recorded(given, reading, text, held_out)
     if run:
-        texts = {"train": text, **held_out.texts}
-        _check_unchanged(run, before, given, [Source.of(t, r) for r, t in texts.items()])
-    if any(name in given for name in LENGTHS):
-        base = {k: v for k, v in base.items() if k not in LENGTHS}
-    settings = _settings({**base, **given})
-    checkpoint, back = None, None
+        _check_unchanged(run, before, given, sources)
+    base = _without_length(base, given)
+    settings = _settings({**base, **given, "documents": reading.documents})
+    back = out if run and out is not None and is_step(out) else None
+    checkpoint = None
     if run:
-        back = out if out is not None and is_step(out) else None
         checkpoint, more = _take_up(run, back, settings.model, repair=not request.dry_run)
         notes += more
     if request.resume and checkpoint is None:
-        if "init_from" in before:
-            raise SettingsError(
-                "the run was stopped before the weights that it was to start from were "
-                "saved: start it again with `init_from` and `overwrite=True`"
-            )
-        notes.append("nothing to resume yet: starting a new training")
-    trained = None
-    if request.init_from is not None:
-        trained = open_checkpoint(request.init_from)
+        notes.append(_nothing_yet(before))
+    if trained is not None:
         _check_model(trained.model, given)
-        notes.append(f"starting from {find_checkpoint(request.init_from)}")
+        notes.append(f"starting from {find_checkpoint(request.init_from or '')}")
     return Read(
         request=request,
-        name=path.stem,
+        name=inputs[0].stem,
+        title=title(inputs),
         text=text,
+        sources=sources,
         held_out=held_out,
         given=given,
         settings=settings,
@@ -138,6 +171,41 @@ def read(request: Request) -> Read:
     )
 
 
+def _inputs_and_run(request: Request) -> tuple[list[Input], Run | None]:
+    """Return the files to train on, and the run that is resumed, if one is."""
+    glob = request.given.get("glob")
+    inputs = find_inputs(request.names, glob=glob)
+    if not request.resume:
+        return inputs, None
+    run = run_to_resume(inputs[0].name, request.out)
+    before = settings_of(run.description()) if run else {}
+    if glob is None and before.get("glob") is not None:
+        inputs = find_inputs(request.names, glob=before["glob"])
+    return inputs, run
+
+
+def title(inputs: Sequence[Input]) -> str:
+    """Return what messages call a text."""
+    return inputs[0].name if len(inputs) == 1 else f"{len(inputs)} files"
+
+
+def _without_length(base: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run without its length, if another one is given."""
+    if any(name in given for name in LENGTHS):
+        return {k: v for k, v in base.items() if k not in LENGTHS}
+    return base
+
+
+def _nothing_yet(before: Mapping[str, Any]) -> str:
+    """Say that a run that is to be resumed begins anew, if it can."""
+    if "init_from" in before:
+        raise SettingsError(
+            "the run was stopped before the weights that it was to start from were "
+            "saved: start it again with `init_from` and `overwrite=True`"
+        )
+    return "nothing to resume yet: starting a new training"
+
+
 def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that a run's description has.
 
@@ -145,6 +213,8 @@ def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
         SettingsError: they are not settings.
     """
     settings = dict(description.get("settings", {}))
+    if settings and description.get("format") == 1:
+        settings = {**AS_IN_FORMAT_1, **settings}
     _settings(settings, f"the run's {RUN_FILE} is damaged: ")
     return settings
 
@@ -166,51 +236,130 @@ def _check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
             )
 
 
+def _reading(
+    settings: Settings,
+    given: Mapping[str, Any],
+    before: Mapping[str, Any],
+    inputs: Sequence[Input],
+) -> tuple[Reading, list[str]]:
+    """Return how the texts are read, and what to say about that.
+
+    Args:
+        settings: those of the run that is resumed, and what was asked for.
+        given: what was asked for.
+        before: the description of the run that is resumed.
+        inputs: the files that are trained on.
+    """
+    # As it was asked for, so that a text that is kept on the disk is found again.
+    encoding = given.get("encoding", before.get("given", {}).get("encoding"))
+    reading = replace(Reading.of(settings), encoding=encoding)
+    if reading.documents is not None:
+        return reading, []
+    kind = bundled_documents(inputs)
+    if kind is None and is_a_list(inputs, reading):
+        kind = "lines"
+    if kind is None:
+        return replace(reading, documents="none"), []
+    what = "line" if kind == "lines" else "block of lines"
+    note = (
+        f"this is a list: each {what} is learned by itself, and a random tenth is held out "
+        "(`documents='none'` takes it as one running text)"
+    )
+    return replace(reading, documents=kind), [note] if kind != "none" else []
+
+
+def _notes_on(inputs: Sequence[Input], text: Encoded) -> list[str]:
+    """Say what was left out, and how encodings were found out."""
+    notes = [
+        f"{each.skipped:,} files in {each.name} are not texts, and were left out"
+        for each in inputs
+        if each.skipped
+    ]
+    if text.skipped:
+        notes.append(f"{text.skipped:,} rows hold no item, and were left out")
+    unsure = [file for file in text.files if file.sureness is not None]
+    for file in unsure[:SHOWN]:
+        sure = f"{file.sureness:.0%} sure"
+        notes.append(f"{Path(file.path).name} is read as {file.encoding} ({sure})")
+    if len(unsure) > SHOWN:
+        notes.append(f"and so on, for {len(unsure) - SHOWN:,} more files")
+    return notes
+
+
+def _sources(
+    inputs: Mapping[str, Sequence[Input]], texts: Mapping[str, Encoded]
+) -> tuple[Source, ...]:
+    """Return what is recorded of the files of each role."""
+    found = []
+    for role, named in inputs.items():
+        files = iter(texts[role].files)
+        for each in named:
+            found.append(each.source(role, [next(files) for _ in each.files]))
+    return tuple(found)
+
+
+def _as_recorded(
+    given: Mapping[str, Any], reading: Reading, text: Encoded, held_out: HeldOut
+) -> dict[str, Any]:
+    """Return what was asked for, with files as a run records them: by their bare names."""
+    recorded = dict(given)
+    if reading.encoding not in (None, "auto") and "encoding" in given:
+        recorded["encoding"] = text.files[0].encoding  # under the codec's own name
+    for part, inputs in held_out.inputs.items():
+        if part in given:
+            recorded[part] = _names(inputs)
+    return recorded
+
+
+def _names(inputs: Sequence[Input]) -> str | tuple[str, ...]:
+    names = tuple(each.name for each in inputs)
+    return names[0] if len(names) == 1 else names
+
+
 def _read_held_out(
     given: Mapping[str, Any],
     base: Mapping[str, Any],
-    corpus: Path,
-    text: Text,
-    encoding: str | None,
+    corpus: Sequence[Input],
+    reading: Reading,
+    cache: Path | None,
 ) -> HeldOut:
     """Read what is held out.
 
     Args:
         given, base: settings that were asked for, and those of the run that is resumed.
-        corpus: the file that is trained on.
-        text: what it holds.
-        encoding: the encoding of every file, if one was asked for.
+        corpus: what is trained on.
+        reading: how every file is read.
+        cache: where large texts are kept.
 
     Raises:
-        TextError: a file cannot be found or read, or is in another encoding.
+        TextError: a file cannot be found or read.
     """
-    parts: dict[str, float | Text | None] = {}
-    files: dict[str, str] = {}
+    parts: dict[str, float | Encoded | None] = {}
+    inputs: dict[str, Sequence[Input]] = {}
+    files: dict[str, tuple[str, ...]] = {}
     for part in HELD_OUT:
-        parts[part] = value = given.get(part, base.get(part))
-        if not isinstance(value, str):
+        value = given.get(part, base.get(part))
+        if not isinstance(value, str | tuple | list):
+            parts[part] = value
             continue
-        path = Path(value) if part in given else _beside(value, corpus, part)
-        files[part] = str(path)
-        held = read_text(path, encoding=encoding)
-        if held.encoding != text.encoding:
-            raise TextError(
-                f"{held.name} is {held.encoding.upper()} and {text.name} is "
-                f"{text.encoding.upper()}: save both in one encoding"
-            )
-        parts[part] = held
-    return HeldOut(parts["validation"], parts["test"], files)
+        names = (value,) if isinstance(value, str) else tuple(value)
+        if part not in given:
+            names = tuple(str(_beside(name, corpus[0], part)) for name in names)
+        files[part] = names
+        inputs[part] = find_inputs(names, glob=given.get("glob", base.get("glob")))
+        parts[part] = encode(inputs[part], reading, cache)
+    return HeldOut(parts["validation"], parts["test"], inputs, files)
 
 
-def _beside(name: str, corpus: Path, part: str) -> Path:
+def _beside(name: str, corpus: Input, part: str) -> Path:
     """Return the file of a part, of which a run keeps only the name.
 
     It is looked for in the current folder, then beside the corpus.
     """
     if Path(name).name != name:
         raise SettingsError(f"the run's {RUN_FILE} is damaged: its {part} part is a path")
-    for path in (Path(name), corpus.parent / name):
-        if os.path.isfile(path):
+    for path in (Path(name), (corpus.folder or corpus.files[0]).parent / name):
+        if os.path.exists(path):
             return path
     raise TextError(
         f"the run's {part} part is {name[:200]}, which is neither here nor beside the "
@@ -222,14 +371,15 @@ def _check_unchanged(
     run: Run,
     before: Mapping[str, Any],
     given: Mapping[str, Any],
-    sources: list[Source],
+    sources: Sequence[Source],
 ) -> None:
     """Refuse to resume a run with other settings or on another text."""
     resolved = settings_of(before)
     # If no precision was asked for, it was "auto", and became what the CPU multiplies.
     asked = {"precision": "auto", **before.get("given", {})}
     for name, value in given.items():
-        same = value in (resolved.get(name), asked.get(name))
+        known = [x.get(name) for x in (resolved, asked)]
+        same = value in [tuple(x) if isinstance(x, list) else x for x in known]
         if name not in CHANGEABLE and not same:
             raise SettingsError(
                 f"`{name}={value!r}` differs from the run's "

@@ -18,7 +18,8 @@ class Request:
     """A training that is asked for.
 
     Attributes:
-        corpus: a text file, or the name of a bundled corpus.
+        corpus: text files, folders, names of bundled corpora, or "-" for standard input;
+            one may be given as it is.
         given: settings by name, as `Settings` has them; `validation` and `test` may be
             files. What is not given is chosen by `recipe`, unless a run is resumed.
         out: the run's folder; None for a new one, `checkpoints/<corpus>`.
@@ -29,12 +30,14 @@ class Request:
         drop_unused: whether to leave out the characters of its vocabulary that the corpus
             lacks.
         dry_run: whether to change nothing on the disk; nothing will be trained.
+        cache: where a large text is kept once it is read; None for the user's cache folder.
+        no_cache: whether to read it anew each time.
 
     Raises:
         SettingsError: what is asked for contradicts itself.
     """
 
-    corpus: str
+    corpus: str | tuple[str, ...]
     given: Mapping[str, Any] = field(default_factory=dict)
     out: Path | None = None
     resume: bool = False
@@ -42,10 +45,14 @@ class Request:
     init_from: str | None = None
     drop_unused: bool = False
     dry_run: bool = False
+    cache: Path | None = None
+    no_cache: bool = False
 
     def __post_init__(self) -> None:
         try:
-            require(isinstance(self.corpus, str), "corpus", "a name or a path", self.corpus)
+            names = self.names
+            named = isinstance(names, tuple) and all(isinstance(x, str) for x in names)
+            require(bool(names) and named, "corpus", "names or paths", self.corpus)
             require(isinstance(self.given, Mapping), "given", "settings", self.given)
             Settings.from_dict(self.given)
         except (ValueError, TypeError) as error:
@@ -62,3 +69,8 @@ class Request:
             raise SettingsError("`drop_unused` is for the vocabulary of `init_from`")
         if sum(self.given.get(name) is not None for name in LENGTHS) > 1:
             raise SettingsError("give one of `seconds`, `epochs` and `steps`")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is trained on, as a tuple."""
+        return (self.corpus,) if isinstance(self.corpus, str) else self.corpus

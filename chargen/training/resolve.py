@@ -14,14 +14,14 @@ from chargen.model.shape import MAX_PARAMETERS
 from chargen.runs.checkpoint import MAX_STATES
 from chargen.runs.tensors import Arrays
 from chargen.text.batches import Shuffled, Streams
-from chargen.text.corpus import Corpus, split, vocabulary_of
-from chargen.text.reading import Text
+from chargen.text.corpus import Corpus, Folding, split, vocabulary_of
+from chargen.text.parts import Items
 from chargen.training.finetune import grow
 from chargen.training.memory import foresee_memory
-from chargen.training.read import Read
+from chargen.training.read import HeldOut, Read
 from chargen.training.recipe import measured_speed, recommend
 from chargen.training.schedule import total_steps, useful_steps
-from chargen.training.settings import DEFAULT_SECONDS, FIXED, Settings
+from chargen.training.settings import DEFAULT_SECONDS, FIXED, Held, Settings
 
 FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100 uses them
 
@@ -72,14 +72,25 @@ def resolve(read: Read) -> Resolved:
     """
     request, settings, notes = read.request, read.settings, list(read.notes)
     vocabulary = read.checkpoint.vocabulary if read.checkpoint else None
+    folding = Folding(settings.min_count, settings.max_vocabulary)
     fixed: dict[str, Any] = {}
     if read.trained is not None:
         fixed = {name: getattr(read.trained.model, name) for name in FIXED}
         settings = replace(settings, **fixed)
-        known = "" if request.drop_unused else "".join(read.trained.vocabulary.characters)
-        vocabulary = vocabulary_of([read.text, *read.held_out.texts.values()], known)
+        known = None if request.drop_unused else read.trained.vocabulary
+        texts = [read.text, *read.held_out.texts.values()]
+        vocabulary = vocabulary_of(texts, known, folding=folding, name=read.title)
     held_out = read.held_out
-    corpus = split(read.text, held_out.validation, vocabulary, test=held_out.test)
+    corpus = split(
+        read.text,
+        held_out.validation,
+        vocabulary,
+        test=held_out.test,
+        folding=folding,
+        name=read.title,
+        sources=read.sources,
+    )
+    notes += _counted(read, corpus)
     if read.run is None:
         given = {**read.given, **fixed}
         settings, note = _recommended(settings, given, len(corpus.train))
@@ -122,6 +133,31 @@ def _recommended(
     return settings, note
 
 
+def _counted(read: Read, corpus: Corpus) -> list[str]:
+    """Say what the texts are made of, where that is not plain."""
+    notes = []
+    vocabulary = corpus.vocabulary
+    if isinstance(corpus.train, Items):
+        held = corpus.validation.count if isinstance(corpus.validation, Items) else 0
+        notes.append(f"{corpus.train.count:,} items to learn from, {held:,} to validate on")
+    elif read.settings.remember_items:
+        raise SettingsError("`remember_items` is for a text of items: give `documents`")
+    if vocabulary.unknown is not None:
+        gone = read.different - len(vocabulary.characters)
+        notes.append(
+            f"{gone:,} rare characters, {corpus.folded:.3%} of the text, are folded into "
+            "one mark, which is never written (`min_count=1` keeps them all)"
+        )
+    limit = read.settings.validation_chars
+    scorable = len(corpus.validation) - (not len(corpus.context))
+    if scorable > limit:
+        notes.append(
+            f"validating on about {limit:,} of {scorable:,} characters, in evenly spaced "
+            "spans (`validation_chars`); `chargen eval` scores them all"
+        )
+    return notes
+
+
 def _forced(
     settings: Settings, read: Read, corpus: Corpus, batches: Streams | Shuffled
 ) -> list[str]:
@@ -138,7 +174,7 @@ def _forced(
                 f"`{name}` is {size} instead of {getattr(settings, name)}: "
                 f"{len(corpus.train):,} characters hold no more"
             )
-    if not corpus.validation.size:
+    if not len(corpus.validation):
         notes.append(
             "training on the whole text: there is no validation loss, and the latest "
             "checkpoint counts as the best"
@@ -152,8 +188,9 @@ def _forced(
         notes.append(
             f"{corpus.unseen:.2%} of the validation characters never occur in training"
         )
-    for part, held in read.held_out.texts.items():
-        if held.sha256 == read.text.sha256:
+    hashes = [source.sha256 for source in corpus.sources if source.role == "train"]
+    for part in read.held_out.texts:
+        if hashes == [s.sha256 for s in corpus.sources if s.role == part]:
             notes.append(
                 f"`{part}` is the text that is learned from: the loss on it will say "
                 "nothing about new text"
@@ -165,14 +202,15 @@ def _recorded_settings(
     settings: Settings, read: Read, corpus: Corpus, batches: Streams | Shuffled
 ) -> Settings:
     """Return the settings as a checkpoint records them: as the texts have made them."""
-    share = _recorded(read.held_out.validation)
+    share = _recorded(read.held_out, "validation")
     if share is None:
         share = len(corpus.validation) and 0.1
+    encodings = {file.encoding for file in read.text.files}
     return replace(
         settings,
         validation=share,
-        test=_recorded(read.held_out.test),
-        encoding=read.text.encoding,
+        test=_recorded(read.held_out, "test"),
+        encoding=encodings.pop() if len(encodings) == 1 else "auto",
         batch_size=batches.batch_size,
         seq_length=batches.seq_length,
     )
@@ -202,9 +240,13 @@ def _with_length(
     return settings, []
 
 
-def _recorded(held: float | Text | None) -> float | str | None:
-    """Return what a checkpoint says about a part: its share, or the name of its file."""
-    return held.name if isinstance(held, Text) else held
+def _recorded(held_out: HeldOut, part: str) -> Held:
+    """Return what a run records of a part: its share, or the names of its files."""
+    if part not in held_out.inputs:
+        held: float | None = getattr(held_out, part)
+        return held
+    names = tuple(each.name for each in held_out.inputs[part])
+    return names[0] if len(names) == 1 else names
 
 
 def _check_size(settings: Settings, characters: int) -> None:

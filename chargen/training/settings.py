@@ -15,7 +15,7 @@ from chargen.checks import (
     Flag,
     Name,
     Real,
-    ShareOrFile,
+    ShareOrFiles,
     Whole,
     check_options,
     documented,
@@ -24,11 +24,17 @@ from chargen.checks import (
 )
 from chargen.model.shape import ModelConfig
 from chargen.text.batches import WINDOWS, Shuffled, Streams
-from chargen.text.vocabulary import Ids
+from chargen.text.corpus import Folding
+from chargen.text.ingest import Reading
+from chargen.text.parts import Part
+from chargen.text.sources import HELD_OUT
 from chargen.training.plan import MAX_THREADS, PRECISIONS
 
 OPTIMIZERS = ("soap", "adamw")
 DEVICES = ("auto", "cpu", "gpu")
+
+Held = float | str | tuple[str, ...] | None
+"""What is held out: a share of the text, a file or folder, or several."""
 
 MAX_STEPS = 2**40
 MAX_SECONDS = 1e9
@@ -95,29 +101,52 @@ class Settings:
         "Characters from the start of one shuffled window to the next.",
         group="learning",
     )
-    validation: float | str | None = option(
+    validation: float | str | tuple[str, ...] | None = option(
         None,
-        ShareOrFile(0, 1, high_open=True),
-        "What is held out to validate on: the last part of the text, or a file.",
+        ShareOrFiles(0, 1, high_open=True),
+        "What is held out to validate on: the last part of the text, or files. Of items, "
+        "a random part.",
         group="data",
         default="0.1; 0 for a short text",
         common=True,
     )
-    test: float | str | None = option(
+    test: float | str | tuple[str, ...] | None = option(
         None,
-        ShareOrFile(0, 1, high_open=True),
+        ShareOrFiles(0, 1, high_open=True),
         "What is held out even from validation, for `chargen eval --part test`: the very "
-        "last part of the text, or a file.",
+        "last part of the text, or files.",
         group="data",
         default="none",
     )
-    encoding: str | None = option(
+    encoding: str | None = same_option(Reading, "encoding")
+    documents: str | None = same_option(Reading, "documents")
+    column: str | None = same_option(Reading, "column")
+    label: str | None = same_option(Reading, "label")
+    group_by: str | None = same_option(Reading, "group_by")
+    normalize: str = same_option(Reading, "normalize")
+    lowercase: bool = same_option(Reading, "lowercase")
+    newlines: str = same_option(Reading, "newlines")
+    min_count: int | None = same_option(Folding, "min_count")
+    max_vocabulary: int | None = same_option(Folding, "max_vocabulary")
+    glob: str | None = option(
         None,
         Name(),
-        "The encoding of the corpus.",
+        "Which files of a folder to take, such as '*.txt'.",
         group="data",
-        default="UTF-8, or what a byte order mark says",
-        common=True,
+        default="all that are texts",
+    )
+    validation_chars: int = option(
+        500_000,
+        Whole(1_000),
+        "Characters that are scored while training, at most, from evenly spaced spans.",
+        group="data",
+    )
+    remember_items: bool = option(
+        False,
+        Flag(),
+        "Keep hashes of the items in the run, for `chargen sample --new`. Short items can "
+        "be guessed from them.",
+        group="data",
     )
     optimizer: str = option(
         "soap",
@@ -211,7 +240,12 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        for part in HELD_OUT:  # JSON has no tuples
+            if isinstance(getattr(self, part), list):
+                object.__setattr__(self, part, tuple(getattr(self, part)))
         check_options(self)
+        reading = Reading.of(self)
+        object.__setattr__(self, "documents", reading.documents)
         if self.stock and self.precision == "bfloat16":
             raise ValueError("`stock` layers compute in float32: leave out `precision`")
 
@@ -221,7 +255,7 @@ class Settings:
         fields = dataclasses.fields(ModelConfig)
         return ModelConfig(**{f.name: getattr(self, f.name) for f in fields})
 
-    def batches(self, ids: Ids) -> Streams | Shuffled:
+    def batches(self, part: Part) -> Streams | Shuffled:
         """Cut a training part into batches, shrunk to what the text can fill.
 
         The resulting sizes are the `batch_size` and `seq_length` of what is returned; both
@@ -229,8 +263,8 @@ class Settings:
         """
         sizes = {"batch_size": self.batch_size, "seq_length": self.seq_length}
         if self.windows == "shuffled":
-            return Shuffled(ids, **sizes, stride=self.stride, seed=self.seed)
-        return Streams(ids, **sizes, seed=self.seed)
+            return Shuffled(part, **sizes, stride=self.stride, seed=self.seed)
+        return Streams(part, **sizes, seed=self.seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a JSON object, unset ones left out."""
@@ -266,9 +300,21 @@ class GivenSettings(TypedDict, total=False):
     seq_length: int
     windows: str
     stride: int
-    validation: float | str | PathLike[str] | None
-    test: float | str | PathLike[str] | None
+    validation: float | str | PathLike[str] | tuple[str, ...] | None
+    test: float | str | PathLike[str] | tuple[str, ...] | None
     encoding: str | None
+    documents: str | None
+    column: str | None
+    label: str | None
+    group_by: str | None
+    normalize: str
+    lowercase: bool
+    newlines: str
+    min_count: int | None
+    max_vocabulary: int | None
+    glob: str | None
+    validation_chars: int
+    remember_items: bool
     optimizer: str
     learning_rate: float
     warmup: float

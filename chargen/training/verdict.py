@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chargen.sampling.evaluate import perplexity
 from chargen.text.corpus import Corpus
+from chargen.text.vocabulary import Ids
 
 HARDLY = 20  # updates: no model has learned anything by then
 PROGRESS = 0.005  # nats: what a longer run has to gain to be worth it
@@ -84,18 +85,25 @@ def xz_nats(corpus: Corpus) -> float | None:
 
     xz is shown the training part first (the last 4 MiB of it): this is the compressed size
     of both together, less that of the training part alone. None if there is no validation
-    part or if Python was built without xz.
+    part, if that is larger than 4 MiB, or if Python was built without xz.
     """
     try:
         import lzma
     except ImportError:
         return None
-    if not corpus.validation.size:
+    if not 0 < len(corpus.validation) <= MAX_COMPRESSED:
         return None
-    decode = corpus.vocabulary.decode
-    seen = decode(corpus.train[-MAX_COMPRESSED:]).encode("utf-8")[-MAX_COMPRESSED:]
-    scored = decode(corpus.validation).encode("utf-8")
+    train = corpus.train
+    seen = _as_text(corpus, train.read(max(0, len(train) - MAX_COMPRESSED)))
+    seen = seen[-MAX_COMPRESSED:]
+    scored = _as_text(corpus, corpus.validation.read())
     preset = 9 | lzma.PRESET_EXTREME
     both = len(lzma.compress(seen + scored, preset=preset))
     alone = len(lzma.compress(seen, preset=preset))
     return (both - alone) * 8 * math.log(2) / len(corpus.validation)
+
+
+def _as_text(corpus: Corpus, ids: Ids) -> bytes:
+    """Return ids as xz is shown them: in UTF-8, and a NUL for each mark."""
+    characters = (*corpus.vocabulary.characters, *("\0" * len(corpus.vocabulary.marks)))
+    return "".join(characters[i] for i in ids).encode("utf-8")

@@ -10,9 +10,10 @@ from typing import Any
 
 from chargen._version import __version__
 from chargen.errors import CheckpointError, SettingsError
-from chargen.runs.checkpoint import TEXT_POLICY, Checkpoint
+from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.run import EVENTS, TENSORBOARD, Run
 from chargen.text.corpus import Corpus
+from chargen.text.ingest import Reading
 from chargen.training.events import CheckpointDue, Event, RolledBack, Stepped
 from chargen.training.plan import Plan
 from chargen.training.settings import Settings
@@ -118,9 +119,12 @@ class CheckpointWriter:
         self._settings = settings
         self._corpus = corpus
         self._written = written
-        model = settings.model.to_dict()
+        self._text = Reading.of(settings).policy(settings.encoding or "utf-8")
+        # Several files are not one value; their roles tell what they are for.
+        files = [k for k, v in settings.to_dict().items() if isinstance(v, tuple)]
+        left_out = (*settings.model.to_dict(), *files)
         self._training = {
-            **{k: v for k, v in settings.to_dict().items() if k not in model},
+            **{k: v for k, v in settings.to_dict().items() if k not in left_out},
             **plan.to_dict(),
             "threads": threads,
             "commonest_character": corpus.commonest_character,
@@ -136,7 +140,7 @@ class CheckpointWriter:
             Checkpoint(
                 model=self._settings.model,
                 vocabulary=self._corpus.vocabulary,
-                text={"encoding": self._settings.encoding, **TEXT_POLICY},
+                text=self._text,
                 corpus=self._corpus.sources,
                 training={
                     **self._training,

@@ -219,7 +219,7 @@ def test_wrong_usage_exits_2_with_a_message(arguments):
         (("train", "nowhere"), "no bundled corpus of that name"),
         (("train", "empty.txt"), "is empty"),
         (("train", "same.txt"), "consists of one character repeated"),
-        (("train", "."), "is a folder"),
+        (("train", "checkpoints"), "the folder checkpoints holds no text"),
     ],
 )
 def test_user_errors_exit_1_with_a_message(arguments, message):

@@ -46,7 +46,8 @@ def plan_of(name):
 
 def test_train_then_sample_then_repeat():
     more = ("--test", "0.1", "--tensorboard")
-    done = run("train", "minerals", *SMALL, "--steps", "30", "--seed", "3", *more)
+    running = ("--documents", "none")
+    done = run("train", "minerals", *running, *SMALL, "--steps", "30", "--seed", "3", *more)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "checkpoints/minerals\n"  # where a script finds it
     lines = done.stderr.splitlines()

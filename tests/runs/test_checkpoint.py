@@ -15,25 +15,32 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from helpers import ROOT, edit_manifest, replace_weights, tiny_checkpoint
+from helpers import CHARACTERS, ROOT, edit_manifest, replace_weights, tiny_checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen.errors import CheckpointError
+from chargen.model.shape import ModelConfig
 from chargen.runs import checkpoint as module
 from chargen.runs.checkpoint import (
     MANIFEST,
     MAX_SETTINGS,
     MAX_SOURCES,
+    NEWEST,
     RESUME,
+    TEXT_VALUES,
     WEIGHTS,
     Checkpoint,
     read,
+    read_manifest,
     write,
 )
 from chargen.runs.tensors import MAX_HEADER
 from chargen.system import files
 from chargen.system.files import dump_json, parse_json, read_file
+from chargen.text.policy import DOCUMENTS, NEWLINES, NORMALIZE, TextPolicy
+from chargen.text.sources import PARTS, Source
+from chargen.text.vocabulary import Vocabulary
 
 Manifest = dict[str, Any]
 
@@ -53,6 +60,36 @@ def put(manifest: Manifest, path: tuple[Any, ...], value: object) -> None:
     functools.reduce(lambda found, key: found[key], ways, manifest)[last] = value
 
 
+def marked_checkpoint(
+    *, end: bool = True, unknown: bool = True, **parts: Any
+) -> Checkpoint:
+    """A checkpoint of format 2: of items with labels from a folder, if it has an end."""
+    vocabulary = Vocabulary(CHARACTERS, end=end, unknown=unknown)
+    model = ModelConfig("lstm", 5, 1, 3, 0.1)
+    shapes = model.weight_shapes(len(vocabulary))
+    items = TextPolicy("gb18030", "any", "nfkc", True, "column", label=True)
+    given = {
+        "vocabulary": vocabulary,
+        "weights": {name: np.ones(shape, np.float32) for name, shape in shapes.items()},
+        "text": items if end else TextPolicy(newlines="keep"),
+        "corpus": (
+            Source("train", "poems", 2**40, SHA, 12),
+            Source("train", "more.csv", 4, SHA),
+            Source("validation", "valid.csv", 5, SHA),
+            Source("test", "test", 0, SHA, 1),
+        ),
+    }
+    return tiny_checkpoint(**{**given, **parts})
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Path:
+    """A step directory of format 2 with everything that it adds."""
+    folder = tmp_path / "step-00000001"
+    write(folder, marked_checkpoint())
+    return folder
+
+
 # --- sound checkpoints ----------------------------------------------------------------
 
 
@@ -60,8 +97,140 @@ def put(manifest: Manifest, path: tuple[Any, ...], value: object) -> None:
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_round_trip(tmp_path: Path, cell: str, layers: int) -> None:
     checkpoint = tiny_checkpoint(cell, layers=layers, validation_loss=1.25, step=2**40)
-    write(tmp_path / "step", checkpoint)
-    found = read(tmp_path / "step", resume=True)
+    comes_back(tmp_path / "step", checkpoint)
+    assert written_format(tmp_path / "step") == 1
+
+
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize("unknown", [False, True])
+def test_round_trip_with_marks(tmp_path: Path, end: bool, unknown: bool) -> None:
+    comes_back(tmp_path / "step", marked_checkpoint(end=end, unknown=unknown))
+    manifest = json.loads((tmp_path / "step" / MANIFEST).read_bytes())
+    size = len(CHARACTERS)
+    marks = {"end": size} if end else {}
+    assert manifest["marks"] == marks | ({"unknown": size + end} if unknown else {})
+    assert manifest["format"] == 2
+
+
+POLICIES = st.builds(
+    TextPolicy,
+    encoding=st.sampled_from(["utf-8", "gb18030", "auto", ""]),
+    newlines=st.sampled_from(NEWLINES),
+    normalize=st.sampled_from(NORMALIZE),
+    lowercase=st.booleans(),
+    documents=st.sampled_from(DOCUMENTS),
+    label=st.booleans(),
+).filter(lambda policy: policy.documents != "none" or not policy.label)
+SOURCES = st.builds(
+    Source,
+    st.sampled_from(PARTS),
+    st.text(max_size=3).filter(lambda text: text.isprintable()),
+    st.integers(0, 2**63 - 1),
+    st.text("0123456789abcdef", min_size=64, max_size=64),
+    st.none() | st.integers(0, 2**63 - 1),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(POLICIES, st.booleans(), st.lists(SOURCES, max_size=4), st.booleans())
+def test_what_is_said_of_a_text_comes_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    policy: TextPolicy,
+    unknown: bool,
+    sources: list[Source],
+    held_out: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("made") / "step"
+    checkpoint = marked_checkpoint(
+        end=policy.documents != "none",
+        unknown=unknown,
+        text=policy,
+        corpus=tuple(sources),
+        training={"validation": "valid.txt" if held_out else 0.1},
+        resume={},
+    )
+    write(folder, checkpoint)
+    found = read(folder)
+    assert found.text == policy
+    assert type(found.text.lowercase) is type(found.text.label) is bool
+    assert found.corpus == tuple(sources)
+    assert found.vocabulary.marks == checkpoint.vocabulary.marks
+    assert written_format(folder) == found.format == checkpoint.format
+
+    # The lowest format: 1 if, and only if, there is nothing that it cannot say.
+    kept = TextPolicy(encoding=policy.encoding)
+    roles = ("train", "validation" if held_out else "train", "train", "train")
+    old = all(
+        source.files is None and source.role == role
+        for source, role in zip(sources, roles, strict=False)
+    )
+    assert checkpoint.format == (1 if policy == kept and not unknown and old else 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("newlines", "any"),
+        ("newlines", "keep"),
+        ("normalize", "nfc"),
+        ("normalize", "nfkc"),
+        ("lowercase", True),
+    ],
+)
+def test_each_choice_of_a_text_needs_format_2(name: str, value: object) -> None:
+    assert tiny_checkpoint().format == 1
+    assert tiny_checkpoint(text=TextPolicy(encoding="auto")).format == 1
+    assert tiny_checkpoint(text=TextPolicy(**{name: value})).format == 2
+
+
+@pytest.mark.parametrize(
+    ("corpus", "training", "version"),
+    [
+        ([], {}, 1),
+        (["train"], {}, 1),
+        (["train"], {"validation": 0.1}, 1),
+        (["train", "validation"], {"validation": "v"}, 1),
+        (["train", "test"], {"test": "t", "validation": 0.2}, 1),
+        (["train", "validation", "test"], {"validation": "v", "test": "t"}, 1),
+        (["train", "validation"], {}, 2),
+        (["train", "train"], {}, 1),
+        (["train", "train"], {"validation": "v"}, 2),
+        (["train", "validation", "validation"], {}, 2),
+        (["train", "test", "validation"], {"validation": "v", "test": "t"}, 2),
+        (["test"], {"test": "t"}, 2),
+    ],
+)
+def test_roles_that_their_order_tells_need_no_format_2(
+    tmp_path: Path, corpus: list[str], training: dict, version: int
+) -> None:
+    sources = tuple(Source(role, f"{i}.txt", i, SHA) for i, role in enumerate(corpus))
+    write(tmp_path / "step", tiny_checkpoint(corpus=sources, training=training))
+    assert written_format(tmp_path / "step") == version
+    assert read_manifest(tmp_path / "step").corpus == sources
+
+
+def test_a_folder_is_an_entry_of_its_own(marked: Path) -> None:
+    corpus = json.loads((marked / MANIFEST).read_bytes())["corpus"]
+    assert corpus[0] == {
+        "role": "train",
+        "name": "poems",
+        "bytes": 2**40,
+        "sha256": SHA,
+        "files": 12,
+    }
+    assert corpus[1]["files"] is None
+    folder = Source("train", "poems", 1, SHA, files=0)  # not None, though it is false
+    assert tiny_checkpoint(corpus=(folder,)).format == 2
+
+
+def written_format(step: Path) -> object:
+    return json.loads((step / MANIFEST).read_bytes())["format"]
+
+
+def comes_back(step: Path, checkpoint: Checkpoint) -> None:
+    """Assert that a checkpoint is read as it was written."""
+    write(step, checkpoint)
+    found = read(step, resume=True)
     for name, value in vars(checkpoint).items():
         if name in ("weights", "resume"):
             arrays = getattr(found, name)
@@ -70,8 +239,9 @@ def test_round_trip(tmp_path: Path, cell: str, layers: int) -> None:
                 np.testing.assert_array_equal(arrays[key], array, strict=True)
         elif name == "vocabulary":
             assert found.vocabulary.characters == value.characters
+            assert found.vocabulary.marks == value.marks
         elif name == "files":
-            sizes = {path.name: path.stat().st_size for path in tmp_path.glob("step/*.s*")}
+            sizes = {path.name: path.stat().st_size for path in step.glob("*.s*")}
             assert found.files == sizes
         else:
             assert getattr(found, name) == value, name
@@ -389,6 +559,61 @@ def test_missing_keys_at_every_level(step: Path) -> None:
     assert removed == 13 + 5 + 5 + 3 + 2 + 2 + 2
 
 
+@pytest.mark.parametrize(
+    ("level", "key"),
+    [
+        (("text",), "label"),
+        (("corpus", 0), "role"),
+        (("corpus", 0), "files"),
+        (("corpus", 3), "role"),
+        (("corpus", 3), "files"),
+    ],
+)
+def test_keys_of_the_other_format(
+    step: Path, marked: Path, level: tuple[Any, ...], key: str
+) -> None:
+    """Format 2 has to have its keys, and format 1 must not have them."""
+    value = {"label": False, "role": "train", "files": None}[key]
+    edit_manifest(marked, lambda m: functools.reduce(lambda x, k: x[k], level, m).pop(key))
+    refused(marked, MANIFEST, f"lacks ['{key}']")
+    write(step.with_name("one"), tiny_checkpoint(corpus=(Source("train", "", 0, SHA),) * 4))
+    edit_manifest(step.with_name("one"), lambda m: put(m, (*level, key), value))
+    refused(step.with_name("one"), MANIFEST, f"unknown ['{key}']")
+
+
+def test_a_manifest_under_the_other_format(step: Path, marked: Path) -> None:
+    edit_manifest(step, lambda m: m.update(format=2))
+    refused(step, MANIFEST, "text lacks ['label']")
+    edit_manifest(step, lambda m: m["text"].update(label=False))
+    refused(step, MANIFEST, "a corpus entry lacks ['files', 'role']")
+    edit_manifest(step, lambda m: m["corpus"][0].update(role="train", files=None))
+    found = read(step)  # nothing says that it could have been written in format 1
+    assert found.corpus[0].role == "train"
+    assert found.format == 1
+
+    edit_manifest(marked, lambda m: m.update(format=1))
+    refused(marked, MANIFEST, "marks, which format 1 does not have")
+    edit_manifest(marked, lambda m: m.update(marks={}))
+    refused(marked, MANIFEST, "text ", "unknown ['label']")
+    edit_manifest(marked, lambda m: m["text"].pop("label"))
+    refused(marked, MANIFEST, "text.newlines is 'any'")
+
+
+@pytest.mark.parametrize("name", TEXT_VALUES[1])
+def test_format_1_has_no_choice(step: Path, name: str) -> None:
+    whole = (step / MANIFEST).read_bytes()
+    refusals = 0
+    for value in TEXT_VALUES[2][name]:
+        (step / MANIFEST).write_bytes(whole)
+        edit_manifest(step, lambda m, value=value: m["text"].update({name: value}))
+        if value in TEXT_VALUES[1][name]:
+            assert getattr(read(step).text, name) == value
+        else:
+            refused(step, MANIFEST, f"text.{name} is {value!r}")
+            refusals += 1
+    assert refusals == len(TEXT_VALUES[2][name]) - 1
+
+
 def test_files_must_be_the_weights_and_perhaps_the_resume_part(step: Path) -> None:
     entry = {"bytes": 1, "sha256": "0" * 64}
     whole = (step / MANIFEST).read_bytes()
@@ -441,12 +666,53 @@ WRONG: dict[tuple[Any, ...], list[Any]] = {
     ("files", RESUME, "bytes"): [None, True, -1, 1.5],
     ("files", RESUME, "sha256"): [None, "x" * 64],
 }
+SIZE = len(CHARACTERS)
+WRONG_IN_FORMAT_2: dict[tuple[Any, ...], list[Any]] = {
+    ("format",): [None, True, "2", 2.0, [2], 0],
+    ("marks",): [
+        *(None, [], 0, False, "", [["end", SIZE]]),
+        {"end": SIZE, "unknown": SIZE + 1, "begin": SIZE + 2},
+        {"end": SIZE, "unknown": SIZE + 1, "": SIZE + 2},
+        {"End": SIZE, "unknown": SIZE + 1},
+        {"end": SIZE + 1, "unknown": SIZE},  # the end mark comes first
+        {"end": SIZE, "unknown": SIZE},
+        {},
+        {"unknown": SIZE},
+    ],
+    ("marks", "end"): [
+        *(None, True, False, 0, -1, str(SIZE), float(SIZE), [SIZE], {}),
+        *(SIZE - 1, SIZE + 1, SIZE + 2, 2**31, 2**63, 10**400),
+    ],
+    ("marks", "unknown"): [
+        *(None, True, False, 0, -1, str(SIZE + 1), SIZE + 1.0, [SIZE + 1], {}),
+        *(SIZE, SIZE + 2, 2**31, 2**63, 10**400),
+    ],
+    ("text", "newlines"): [None, "crlf", "LF", "", 1, ["any"], True, {}],
+    ("text", "normalize"): [None, "NFC", "nfd", "nfkd", False, "", 0, []],
+    ("text", "lowercase"): [None, 0, 1, 0.0, 1.0, "false", "", []],
+    ("text", "documents"): [None, "none", "items", "Lines", False, "", ["lines"], 1],
+    ("text", "label"): [None, 0, 1, 1.0, "title", "", []],
+    ("corpus", 0, "role"): [None, "", "Train", "corpus", 0, True, ["train"], {"train": 1}],
+    ("corpus", 3, "role"): [None, "tests"],
+    ("corpus", 0, "files"): [True, False, -1, 1.0, "12", [], {}, 2**63, 10**400],
+    ("corpus", 1, "files"): [False, 0.0, ""],
+}
+
+
+@pytest.mark.parametrize("path", WRONG_IN_FORMAT_2, ids=str)
+def test_wrong_values_in_format_2(marked: Path, path: tuple[Any, ...]) -> None:
+    wrong_values(marked, path, WRONG_IN_FORMAT_2[path])
 
 
 @pytest.mark.parametrize("path", WRONG, ids=str)
 def test_wrong_values(step: Path, path: tuple[Any, ...]) -> None:
+    wrong_values(step, path, WRONG[path])
+
+
+def wrong_values(step: Path, path: tuple[Any, ...], values: list[Any]) -> None:
+    """Assert that each of these values is refused at its place, and why."""
     whole = json.loads((step / MANIFEST).read_bytes())
-    for value in WRONG[path]:
+    for value in values:
         manifest = copy.deepcopy(whole)
         put(manifest, path, value)
         (step / MANIFEST).write_text(json.dumps(manifest))
@@ -475,12 +741,45 @@ def test_a_whole_number_that_no_float_holds(
     refused(step, MANIFEST)
 
 
-def test_format_1_is_written_1(step: Path) -> None:
-    edit_manifest(step, lambda m: m.update(format=1.0))
-    refused(step, MANIFEST, "format")
+@pytest.mark.parametrize("value", [1.0, 2.0, True, "1", 0])
+def test_a_format_is_written_as_a_whole_number(step: Path, value: object) -> None:
+    edit_manifest(step, lambda m: m.update(format=value))
+    refused(step, MANIFEST, "format is not one of 1 to 2")
 
 
-@pytest.mark.parametrize("version", [2, 3, 1000, 10**30])
+@pytest.mark.parametrize(
+    ("end", "change"),
+    [
+        (True, lambda m: m["text"].update(documents="none", label=False)),
+        (True, lambda m: (m["marks"].clear(), m["marks"].update(unknown=SIZE))),
+        (False, lambda m: m["text"].update(documents="lines")),
+        (False, lambda m: m["marks"].update(end=SIZE, unknown=SIZE + 1)),
+    ],
+)
+def test_items_and_the_end_mark_belong_together(
+    tmp_path: Path, end: bool, change: Any
+) -> None:
+    write(tmp_path / "step", marked_checkpoint(end=end))
+    edit_manifest(tmp_path / "step", change)
+    refused(tmp_path / "step", MANIFEST, "text.documents and marks contradict each other")
+
+
+def test_only_items_have_labels(tmp_path: Path) -> None:
+    write(tmp_path / "step", marked_checkpoint(end=False))
+    edit_manifest(tmp_path / "step", lambda m: m["text"].update(label=True))
+    refused(tmp_path / "step", MANIFEST, "text.label is true, and there are no items")
+
+
+def test_marks_count_among_the_ids(marked: Path) -> None:
+    found = read(marked)
+    assert len(found.vocabulary) == SIZE + 2
+    assert found.weights["embedding"].shape == (SIZE + 2, 3)
+    assert found.weights["dense.bias"].shape == (SIZE + 2,)
+    edit_manifest(marked, lambda m: m["marks"].pop("unknown"))
+    refused(marked, WEIGHTS, "embedding")
+
+
+@pytest.mark.parametrize("version", [NEWEST + 1, 1000, 10**30])
 def test_a_newer_format_asks_for_an_upgrade(step: Path, version: int) -> None:
     edit_manifest(step, lambda m: m.update(format=version))
     refused(step, MANIFEST, str(version), "newer", "upgrade")
@@ -527,7 +826,7 @@ def test_at_most_so_many_entries(step: Path) -> None:
     edit_manifest(step, lambda m: m["training"].update(one_more=1))
     refused(step, MANIFEST, "training")
     (step / MANIFEST).write_bytes(whole)
-    source = {"name": "", "bytes": 0, "sha256": SHA}
+    source: dict[str, Any] = {"name": "", "bytes": 0, "sha256": SHA}
     edit_manifest(step, lambda m: m.update(corpus=[source] * MAX_SOURCES))
     assert len(read(step).corpus) == MAX_SOURCES
     edit_manifest(step, lambda m: m["corpus"].append(source))
@@ -716,7 +1015,8 @@ json_values = st.recursive(
     | st.sampled_from([0, 1, 2, -1, 2**31, 2**63, 2**64, 10**400, -(10**400), 1.0, -0.0])
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=5)
-    | st.sampled_from(["lstm", "\ud800", "\x00", "lf", SHA, WEIGHTS, "../x", "a" * 1000]),
+    | st.sampled_from(["lstm", "\ud800", "\x00", "lf", SHA, WEIGHTS, "../x", "a" * 1000])
+    | st.sampled_from([SIZE, SIZE + 1, "nfc", "lines", "none", "train", "test"]),
     lambda children: (
         st.lists(children, max_size=4)
         | st.dictionaries(
@@ -773,10 +1073,14 @@ def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def mutable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[1, 2])
+def mutable(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("mutable") / "step"
-    write(folder, tiny_checkpoint())
+    checkpoint = tiny_checkpoint() if request.param == 1 else marked_checkpoint()
+    write(folder, checkpoint)
+    assert written_format(folder) == request.param
     return folder
 
 
@@ -786,11 +1090,11 @@ PLACES = places(
         "chargen": "",
         "model": dict.fromkeys(("cell", "units", "layers", "embedding_size", "dropout")),
         "vocabulary": [0, 1],
-        "marks": {},
+        "marks": dict.fromkeys(("end", "unknown")),
         "text": dict.fromkeys(
-            ("encoding", "newlines", "normalize", "lowercase", "documents")
+            ("encoding", "newlines", "normalize", "lowercase", "documents", "label")
         ),
-        "corpus": [dict.fromkeys(("name", "bytes", "sha256"))],
+        "corpus": [dict.fromkeys(("name", "bytes", "sha256", "role", "files"))],
         "training": {"seed": 0},
         "step": 1,
         "epoch": 1,

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import struct
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+PAGE_TEXT = PAGE.read_text(encoding="utf-8")
 
 MASK_32, MASK_64, MASK_128 = 2**32 - 1, 2**64 - 1, 2**128 - 1
 
@@ -89,6 +91,19 @@ def sigma(t: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-t))
 
 
+def stranger_items(run: Path) -> list[int]:
+    data = (run / "items.u64").read_bytes()
+    assert len(data) % 8 == 0
+    numbers = [n for (n,) in struct.iter_unpack("<Q", data)]
+    assert numbers == sorted(set(numbers))
+    return numbers
+
+
+def stranger_number(item: str) -> int:
+    digest = hashlib.blake2b(item.encode("utf-8"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
+
+
 class Stranger:
     """Reads a run's best checkpoint and writes text, in float64."""
 
@@ -96,9 +111,11 @@ class Stranger:
         name = (run / pointer).read_bytes().decode("ascii").strip()
         assert re.fullmatch(r"step-[0-9]{8,18}(-[0-9]{1,6})?", name)
         about = json.loads((run / name / "checkpoint.json").read_bytes().decode("utf-8"))
-        assert about["format"] == 1
-        assert about["marks"] == {}
+        assert about["format"] in (1, 2)
         self.about = about
+        self.policy = about["text"]
+        self.end = about["marks"].get("end")
+        self.unknown = about["marks"].get("unknown")
         self.cell = about["model"]["cell"]
         self.layers = about["model"]["layers"]
         self.units = about["model"]["units"]
@@ -110,7 +127,7 @@ class Stranger:
         self.weights = {k: v.astype(np.float64) for k, v in weights.items()}
 
     def check_shapes(self, weights: dict[str, np.ndarray]) -> None:
-        size, units = len(self.characters), self.units
+        size, units = len(self.characters) + len(self.about["marks"]), self.units
         inputs = self.about["model"]["embedding_size"]
         columns = {"rnn": 1, "lstm": 4, "gru": 3}[self.cell] * units
         shapes = {"embedding": (size, inputs)}
@@ -127,6 +144,8 @@ class Stranger:
 
     def read(self, v: int) -> np.ndarray:
         w = self.weights
+        if v == self.end:
+            self.begin()
         x = w["embedding"][v]
         for i in range(self.layers):
             kernel, recurrent = w[f"rnn.{i}.kernel"], w[f"rnn.{i}.recurrent_kernel"]
@@ -151,13 +170,39 @@ class Stranger:
         commonest = self.about["training"].get("commonest_character")
         return commonest if commonest in self.characters else self.characters[0]
 
+    def prepared(self, text: str) -> str:
+        if self.policy["newlines"] != "keep":
+            text = text.replace("\r\n", "\n")
+        if self.policy["newlines"] == "any":
+            text = text.replace("\r", "\n")
+        if self.policy["normalize"] != "none":
+            text = unicodedata.normalize(self.policy["normalize"].upper(), text)
+        return text.lower() if self.policy["lowercase"] else text
+
+    def ids(self, seed_text: str) -> list[int]:
+        """What is read before anything is written."""
+        text = self.prepared(seed_text)
+        first = [] if self.end is None else [self.end]
+        if self.end is None and not text:
+            text = self.start()
+        known = {character: v for v, character in enumerate(self.characters)}
+        if self.unknown is None:
+            return first + [known[character] for character in text]
+        return first + [known.get(character, self.unknown) for character in text]
+
     def write(self, seed_text: str, length: int, temperature: float, seed: int) -> str:
-        raw = stranger_pcg64(seed)
+        return self.continue_(seed_text, length, temperature, stranger_pcg64(seed))
+
+    def continue_(
+        self, seed_text: str, length: int, temperature: float, raw: Iterator[int]
+    ) -> str:
         self.begin()
         text = ""
-        for character in seed_text.replace("\r\n", "\n") or self.start():
-            logits = self.read(self.characters.index(character))
+        for v in self.ids(seed_text):
+            logits = self.read(v)
         for _ in range(length):
+            if self.unknown is not None:
+                logits[self.unknown] = -np.inf
             if temperature == 0:
                 v = int(np.argmax(logits))
             else:
@@ -167,19 +212,34 @@ class Stranger:
                     total += np.exp(a)
                     c.append(total)
                 v = next(v for v in range(len(c)) if c[v] > u * total)
+            if v == self.end:
+                break
             text += self.characters[v]
             logits = self.read(v)
         return text
+
+    def write_items(self, count: int, temperature: float, seed: int) -> list[str]:
+        raw = stranger_pcg64(seed)
+        return [self.continue_("", 10_000, temperature, raw) for _ in range(count)]
 
 
 # ######################################################################################
 # Here the stranger meets chargen.
 
+import itertools  # noqa: E402
+
 from helpers import CHARACTERS, tiny_checkpoint, write_run  # noqa: E402
 
 import chargen  # noqa: E402
+from chargen.model.shape import ModelConfig  # noqa: E402
 from chargen.runs import checkpoint as chargen_checkpoint  # noqa: E402
-from chargen.text.sources import recorded_sources  # noqa: E402
+from chargen.runs.items import write_items  # noqa: E402
+from chargen.sampling.items import generate_texts  # noqa: E402
+from chargen.sampling.options import Sampling  # noqa: E402
+from chargen.text.documents import item_hash  # noqa: E402
+from chargen.text.policy import TextPolicy  # noqa: E402
+from chargen.text.sources import listing_hash, recorded_sources  # noqa: E402
+from chargen.text.vocabulary import Vocabulary  # noqa: E402
 
 LENGTH = 50
 
@@ -227,6 +287,146 @@ def test_the_texts_compared_are_no_trivial_ones(tmp_path: Path, cell: str) -> No
 def read_all(stranger: Stranger, text: str) -> np.ndarray:
     stranger.begin()
     return [stranger.read(stranger.characters.index(c)) for c in text][-1]
+
+
+# --- format 2 ---------------------------------------------------------------------------
+
+ANYTHING = TextPolicy(newlines="any", normalize="nfc", lowercase=True)
+ITEMS = TextPolicy(newlines="any", normalize="nfc", lowercase=True, documents="lines")
+
+
+def with_marks(
+    cell: str,
+    policy: TextPolicy,
+    *,
+    characters: str = CHARACTERS,
+    unknown: bool = True,
+    layers: int = 1,
+    scale: float = 1.0,
+    **parts: Any,
+) -> chargen_checkpoint.Checkpoint:
+    """A checkpoint of format 2 with random weights; items have some ten characters."""
+    vocabulary = Vocabulary(characters, end=policy.documents != "none", unknown=unknown)
+    model = ModelConfig(cell, 8, layers, 4, 0.1)
+    random = np.random.default_rng(7)
+    weights = {
+        name: (random.normal(size=shape) * scale).astype(np.float32)
+        for name, shape in model.weight_shapes(len(vocabulary)).items()
+    }
+    if unknown:
+        weights["dense.bias"][vocabulary.unknown] += 9  # the likeliest, and never drawn
+    return tiny_checkpoint(
+        cell, model=model, vocabulary=vocabulary, weights=weights, text=policy, **parts
+    )
+
+
+def write_marked(run: Path, *arguments: Any, **options: Any) -> None:
+    made = write_run(run)
+    made.publish(with_marks(*arguments, **options), best=True, keep=3)
+
+
+SEEDS = ["", "bad cab", "Ea\u0301E\u0301\r\nB\rb", "q\u212a Ω中", "\ud800"]
+"""With characters that are composed, put into lower case, or unknown."""
+
+
+@pytest.mark.parametrize("documents", ["none", "lines", "files"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_stranger_writes_the_same_with_marks(
+    tmp_path: Path, cell: str, layers: int, documents: str
+) -> None:
+    run = tmp_path / "run"
+    policy = TextPolicy(
+        newlines="any", normalize="nfc", lowercase=True, documents=documents
+    )
+    write_marked(run, cell, policy, layers=layers)
+    stranger = Stranger(run)
+    assert stranger.about["format"] == 2
+    lengths = set()
+    for seed_text in SEEDS:
+        for temperature, seed in ((0, 0), (0.8, 1), (1.5, 2**40 + 3)):
+            expected = text_of_chargen(run, seed_text, temperature, seed)
+            assert stranger.write(seed_text, LENGTH, temperature, seed) == expected
+            lengths.add(len(expected))
+    assert lengths == {LENGTH} if documents == "none" else min(lengths) < LENGTH
+
+
+def test_a_stranger_writes_the_same_items(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    write_marked(run, "gru", ITEMS)
+    samples = generate_texts(chargen.load(str(run)), Sampling(temperature=1, seed=3))
+    expected = [sample.text for sample in itertools.islice(samples, 20)]
+    assert len({*expected}) > 10
+    assert Stranger(run).write_items(20, 1, 3) == expected
+
+
+def test_a_stranger_asks_for_a_label(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    policy = TextPolicy(lowercase=True, documents="column", label=True)
+    write_marked(run, "lstm", policy, characters="\t" + CHARACTERS)
+    model, sampling = chargen.load(str(run)), Sampling(temperature=1, seed=3)
+    stranger, found = Stranger(run), set()
+    for label in ("DÉ", "a", "中😀", "b"):
+        one = next(generate_texts(model, sampling, label=label, seed_text="Ab"))
+        assert "ab" + stranger.write(f"{label}\tAb", 10_000, 1, 3) == one.text
+        found.add(one.text)
+    assert len(found) > 1
+
+
+@pytest.mark.parametrize("normalize", ["none", "nfc", "nfkc"])
+@pytest.mark.parametrize("newlines", ["any", "lf", "keep"])
+def test_a_stranger_prepares_a_text_in_the_same_way(
+    tmp_path: Path, newlines: str, normalize: str
+) -> None:
+    text = "A\r\nΣΑΣ\rİ e\u0301 ﬁ \u212b\n\r２\r\r\n"
+    run = tmp_path / "run"
+    characters = "".join(sorted(set(text + text.lower()) | set("éÅå2iÉ\u0307Åfς")))
+    for lowercase in (False, True):
+        policy = TextPolicy(newlines=newlines, normalize=normalize, lowercase=lowercase)
+        write_marked(run, "gru", policy, characters=characters, unknown=False)
+        stranger = Stranger(run, "latest")
+        model = chargen.load(str(run / "latest"))
+        assert stranger.prepared(text) == model.policy.prepare(text)
+        assert (
+            stranger.ids(text) == model.vocabulary.encode(stranger.prepared(text)).tolist()
+        )
+
+
+def test_an_end_mark_lets_nothing_through(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    write_marked(run, "lstm", ITEMS, layers=2)
+    stranger = Stranger(run)
+    stranger.begin()
+    first = stranger.read(stranger.end)
+    for v in (2, 3, stranger.unknown):
+        assert not np.allclose(stranger.read(v), first)
+    np.testing.assert_array_equal(stranger.read(stranger.end), first)
+
+
+def test_a_stranger_tells_new_items_from_copied_ones(tmp_path: Path) -> None:
+    items = ["zircon", "é中😀", "", "quartz", "zircon"]
+    write_items(tmp_path, np.array([item_hash(item) for item in items], np.uint64))
+    found = stranger_items(tmp_path)
+    assert len(found) == 4
+    assert {stranger_number(item) for item in items} == set(found)
+    assert stranger_number("beryl") not in found
+
+
+def test_the_listing_of_a_folder_is_what_sha256sum_prints() -> None:
+    files = {"a.txt": "Ab\nbé\n".encode(), "more/b.txt": b"ba\n"}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    listing = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
+    listed = [line for line in listing.splitlines() if f"    {line}\n" in PAGE_TEXT]
+    assert len(listed) == 2
+    expected = hashlib.sha256(listing.encode("utf-8")).hexdigest()
+    assert listing_hash(hashes.items()) == expected
+    (entry,) = examples()[1]["corpus"]
+    assert entry["sha256"] == expected
+    assert entry["bytes"] == sum(map(len, files.values()))
+    assert entry["files"] == 2
+
+
+# --- both formats -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -303,7 +503,7 @@ def test_equal_weights_give_equal_bytes_whatever_their_layout(tmp_path: Path) ->
 def paths_of(value: object, path: str = "") -> set[str]:
     """Every key of a checkpoint.json, written as the table writes it."""
     found = set()
-    if isinstance(value, dict) and path not in ("training", "marks"):
+    if isinstance(value, dict) and path != "training":
         for key, item in value.items():
             here = f"{path}.{key}" if path else key
             if path == "files":
@@ -317,35 +517,61 @@ def paths_of(value: object, path: str = "") -> set[str]:
     return found
 
 
-def documented_keys() -> set[str]:
-    text = PAGE.read_text(encoding="utf-8")
-    part = text.split("\n## checkpoint.json\n")[1].split("\n### text\n")[0]
-    return set(re.findall(r"^\| `([^`]+)` \|", part, re.MULTILINE))
+def documented_keys(version: int) -> set[str]:
+    part = PAGE_TEXT.split("\n## checkpoint.json\n")[1].split("\n### text\n")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| ([12]) \|", part, re.MULTILINE)
+    return {key for key, since in rows if int(since) <= version}
 
 
 def test_the_keys_are_those_of_the_page(tmp_path: Path) -> None:
     write_run(tmp_path, 3)
     manifest = json.loads((tmp_path / "step-00000003" / "checkpoint.json").read_bytes())
-    assert paths_of(manifest) == documented_keys()
-    assert len(documented_keys()) > 25
+    assert manifest["format"] == 1
+    assert paths_of(manifest) == documented_keys(1)
+    assert len(documented_keys(1)) > 25
+    chargen_checkpoint.write(tmp_path / "two", with_marks("gru", ITEMS))
+    manifest = json.loads((tmp_path / "two" / "checkpoint.json").read_bytes())
+    assert manifest["format"] == 2
+    assert paths_of(manifest) == documented_keys(2)
+    assert len(documented_keys(2) - documented_keys(1)) == 5
 
 
-def example() -> str:
-    found = re.search(r"```json\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    return found[1]
+def test_the_values_of_the_page_are_those_of_the_code() -> None:
+    part = PAGE_TEXT.split("\n### text\n")[1].split("\n### marks\n")[0]
+    found: dict[str, list[str]] = {}
+    key = ""
+    for name, values in re.findall(r"^\| (?:`(\w+)`)? ?\| (.*?) \|", part, re.MULTILINE):
+        key = name or key
+        found.setdefault(key, []).extend(re.findall(r"`([^`]+)`", values))
+    del found["encoding"]
+    by_format = chargen_checkpoint.TEXT_VALUES
+    for key, allowed in by_format[2].items():
+        words = [str(v).lower() if isinstance(v, bool) else v for v in allowed]
+        assert sorted(found.pop(key)) == sorted(words), key
+    assert not found
 
 
-def test_the_example_is_what_chargen_writes(tmp_path: Path) -> None:
-    about = json.loads(example())
-    model = about["model"]
+def examples() -> list[dict[str, Any]]:
+    """The checkpoint.json of each example; what the second does not say is as before."""
+    first, second = re.findall(r"```json\n(.*?)```", PAGE_TEXT, re.DOTALL)
+    return [json.loads(first), {**json.loads(first), **json.loads(second)}]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_examples_are_what_chargen_writes(tmp_path: Path, which: int) -> None:
+    about = examples()[which]
+    model, marks = about["model"], about["marks"]
+    characters = "".join(about["vocabulary"])
+    vocabulary = Vocabulary(characters, end="end" in marks, unknown="unknown" in marks)
+    shapes = ModelConfig(**model).weight_shapes(len(vocabulary))
     checkpoint = tiny_checkpoint(
         model["cell"],
         units=model["units"],
         layers=model["layers"],
         embedding_size=model["embedding_size"],
-        characters="".join(about["vocabulary"]),
-        scale=0.0,
+        vocabulary=vocabulary,
+        weights={name: np.zeros(shape, np.float32) for name, shape in shapes.items()},
+        text=TextPolicy(**about["text"]),
         corpus=recorded_sources(about["corpus"], about["training"]),
         training=about["training"],
         step=about["step"],
@@ -354,27 +580,44 @@ def test_the_example_is_what_chargen_writes(tmp_path: Path) -> None:
         train_loss=about["losses"]["train"],
         resume={},
     )
-    assert not any(np.signbit(w).any() or w.any() for w in checkpoint.weights.values())
     folder = tmp_path / "step-00000012"
     chargen_checkpoint.write(folder, checkpoint)
-    assert (folder / "checkpoint.json").read_bytes().decode("utf-8") == example()
+    written = (folder / "checkpoint.json").read_bytes().decode("utf-8")
+    if which == 0:
+        assert f"```json\n{written}```" in PAGE_TEXT
+    assert json.loads(written) == about
+    assert list(json.loads(written)) == list(about)
 
-    sampled = re.search(r"seed text, writes `(\w+)`", PAGE.read_text(encoding="utf-8"))
-    assert sampled
     model = chargen.load(str(folder))
-    length = len(sampled[1])
-    text = "".join(chargen.generate(model, length=length, temperature=1, seed=1))
-    assert text == sampled[1]
-    assert length >= 20
+    if which == 0:
+        sampled = re.search(r"seed text, writes `(\w+)`", PAGE_TEXT)[1]
+        text = chargen.generate(model, length=len(sampled), temperature=1, seed=1)
+        assert "".join(text) == sampled
+        assert len(sampled) >= 20
+    else:
+        listed = re.search(r"second one writes the items (.*?)\.\n", PAGE_TEXT, re.DOTALL)[
+            1
+        ]
+        items = re.findall(r"`(\w+)`", listed)
+        samples = generate_texts(model, Sampling(temperature=1, seed=1))
+        assert [s.text for s in itertools.islice(samples, len(items))] == items
+        assert len(items) > 5
+
+
+def test_the_second_example_shows_only_what_differs() -> None:
+    first, second = re.findall(r"```json\n(.*?)```", PAGE_TEXT, re.DOTALL)
+    before, now = json.loads(first), json.loads(second)
+    assert all(now[key] != before[key] for key in now)
+    assert json.dumps(now, indent=2, ensure_ascii=False) + "\n" == second
 
 
 def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     from chargen.model import shape
-    from chargen.runs import log, run, tensors
+    from chargen.runs import items, log, run, tensors
+    from chargen.sampling import generate
     from chargen.system import files
     from chargen.text import vocabulary
 
-    text = PAGE.read_text(encoding="utf-8")
     for number in (
         files.MAX_JSON,
         files.MAX_STRUCTURE,
@@ -391,8 +634,11 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         log.MAX_LINES,
         log.MAX_LOG,
         log.MAX_LINE,
+        8 * items.MAX_ITEMS,
+        generate.LONGEST_ITEM,
     ):
-        assert re.search(rf"(?<![\d,]){number:,}(?![\d,])", text), number
+        assert re.search(rf"(?<![\d,]){number:,}(?![\d,])", PAGE_TEXT), number
     assert run.STEP_NAME.fullmatch("step-00002000-2")
 
-    assert chargen_checkpoint.FORMAT == 1
+    assert chargen_checkpoint.NEWEST == 2
+    assert PAGE_TEXT.startswith("# Checkpoints, formats 1 and 2\n")

@@ -31,21 +31,25 @@ import pytest
 import safetensors.numpy
 from click.testing import CliRunner
 from helpers import ROOT, edit_manifest, replace_weights, tiny_checkpoint, write_run
+from item_models import write_item_run
 from rich.console import Console
 
 import chargen
-from chargen.cli import cli, sample
+from chargen.cli import cli
+from chargen.cli.output import write_text
 from chargen.cli.runs import summary
 from chargen.cli.terminal import Terminal
 from chargen.errors import ChargenError, CheckpointError
 from chargen.runs import log
-from chargen.runs.checkpoint import MANIFEST, RESUME, WEIGHTS, read
+from chargen.runs.checkpoint import MANIFEST, RESUME, WEIGHTS, read, read_manifest
 from chargen.runs.curves import read_curve
 from chargen.runs.find import open_checkpoint
 from chargen.runs.held_out import find_part
+from chargen.runs.items import ITEMS, MAX_ITEMS, has_items, read_items, write_items
 from chargen.runs.repair import repair
 from chargen.runs.run import Run
 from chargen.system import files
+from chargen.text.documents import item_hash
 from chargen.training.events import Note
 
 ESCAPE = "\x1b[2J\x1b]0;owned\x07\u202e"
@@ -233,6 +237,67 @@ MANIFESTS: dict[str, Callable[[Path], None]] = {
     ),
     "an escape in a key": manifest(lambda m: m.update({ESCAPE: 1})),
 }
+
+
+def items(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    """Put a run of format 2 there: its ids are those of abc, of an end mark, and 4."""
+
+    def spoil(run: Path) -> None:
+        shutil.rmtree(run)
+        write_item_run(run, "abc", label=True)
+        edit_manifest(run / "step-00000001", change)
+
+    return spoil
+
+
+def no_items(found: dict[str, Any]) -> None:
+    found.update(marks={})
+    found["text"].update(documents="none")
+
+
+OF_ITEMS: dict[str, Callable[[Path], None]] = {
+    "a mark of enormous id": items(lambda m: m["marks"].update(end=2**62)),
+    "a mark of four thousand digits": items(lambda m: m["marks"].update(unknown=10**4000)),
+    "a mark that is a character": items(lambda m: m["marks"].update(end=0)),
+    "marks in the other order": items(lambda m: m.update(marks={"end": 4, "unknown": 3})),
+    "two marks of one id": items(lambda m: m.update(marks={"end": 3, "unknown": 3})),
+    "a mark that is true": items(lambda m: m.update(vocabulary=["a"], marks={"end": True})),
+    "forty thousand marks": items(
+        lambda m: m["marks"].update({f"m{i}": i for i in range(40_000)})
+    ),
+    "an escape in a mark's name": items(lambda m: m["marks"].update({ESCAPE: 5})),
+    "an end mark without items": items(
+        lambda m: m["text"].update(documents="none", label=False)
+    ),
+    "items without an end mark": items(lambda m: m["marks"].clear()),
+    "labels without items": items(no_items),
+    "an escape in the documents": items(lambda m: m["text"].update(documents=ESCAPE)),
+    "documents of 300,000 characters": items(
+        lambda m: m["text"].update(documents="\x9b" * 300_000)
+    ),
+    "documents that are a list": items(lambda m: m["text"].update(documents=["lines"])),
+    "a label that is a column's name": items(lambda m: m["text"].update(label=ESCAPE)),
+    "a lower case that is a number": items(lambda m: m["text"].update(lowercase=1)),
+    "an escape in a role": items(lambda m: m["corpus"][0].update(role=ESCAPE)),
+    "a role of 300,000 characters": items(
+        lambda m: m["corpus"][0].update(role="\x9b" * 300_000)
+    ),
+    "a role that is a list": items(lambda m: m["corpus"][0].update(role=["train"])),
+    "a folder of -1 files": items(lambda m: m["corpus"][0].update(files=-1)),
+    "a folder of half a file": items(lambda m: m["corpus"][0].update(files=0.5)),
+    "a folder of more files than there are": items(
+        lambda m: m["corpus"][0].update(files=2**63)
+    ),
+    "a folder whose files are listed": items(lambda m: m["corpus"][0].update(files=["a"])),
+    "keys of format 2 in format 1": manifest(lambda m: m["text"].update(label=False)),
+    "a role in format 1": manifest(lambda m: m["corpus"][0].update(role="train")),
+    "marks in format 1": manifest(lambda m: m.update(marks={"end": 12})),
+    "format 1 under the name of format 2": manifest(lambda m: m.update(format=2)),
+    "format 2 under the name of format 1": items(lambda m: m.update(format=1)),
+    "format 3": items(lambda m: m.update(format=3)),
+}
+
+
 WEIGHT_FILES: dict[str, Callable[[Path], None]] = {
     "weights that are not a number": weights(
         changed_weights(lambda w: spoiled(w, float("nan")))
@@ -305,7 +370,7 @@ PLACES: dict[str, Callable[[Path], None]] = {
         f"step-00000001/{WEIGHTS}", f"run/step-00000001/{WEIGHTS}"
     ),
 }
-THREATS = {**MANIFESTS, **WEIGHT_FILES, **PLACES}
+THREATS = {**MANIFESTS, **OF_ITEMS, **WEIGHT_FILES, **PLACES}
 
 needs_links = pytest.mark.skipif(os.name == "nt", reason="the system has no such files")
 
@@ -348,6 +413,16 @@ def test_each_threat_is_refused_by_every_command_that_reads(place: Path, threat:
     assert "Error: " in harmless(arguments, place)
     with pytest.raises(CheckpointError):
         chargen.load("run")
+
+
+@pytest.mark.parametrize("threat", OF_ITEMS)
+def test_what_format_2_adds_is_refused_before_a_weight_is_looked_at(
+    place: Path, threat: str
+):
+    OF_ITEMS[threat](place / "run")
+    with pytest.raises(CheckpointError, match=MANIFEST) as caught:
+        read_manifest(place / "run" / "step-00000001")
+    assert len(str(caught.value)) < 1_000
 
 
 def describe(run: Path, **changes: Any) -> None:
@@ -403,6 +478,20 @@ RUNS: dict[str, Callable[[Path], None]] = {
     "the validation file is above": lambda run: describe(
         run, settings={"validation": "../outside/secret"}
     ),
+    "one of several validation files is elsewhere": lambda run: describe(
+        run, settings={"validation": ["text.txt", "/etc/passwd"]}
+    ),
+    "the validation files are numbers": lambda run: describe(
+        run, settings={"validation": [1, 2]}
+    ),
+    "the documents are an escape": lambda run: describe(
+        run, settings={"documents": ESCAPE}
+    ),
+    "there is no column": lambda run: describe(run, settings={"documents": "column"}),
+    "items are remembered twice": lambda run: describe(run, settings={"remember_items": 2}),
+    "a role is an escape": lambda run: describe(
+        run, corpus=[{"role": ESCAPE, "name": ESCAPE}]
+    ),
     "the model is another": lambda run: describe(run, settings={"units": 7, "steps": 1}),
     "latest is a link": linked("latest"),
     "the lock is a link": linked(".lock"),
@@ -428,6 +517,7 @@ REASONS = {
     "the resume part is not finite": "has values that are not finite",
     "the validation file is elsewhere": "its validation part is a path",
     "the validation file is above": "its validation part is a path",
+    "one of several validation files is elsewhere": "its validation part is a path",
     "the model is another": "are of different models",
 }
 
@@ -455,6 +545,107 @@ def test_a_log_that_is_a_link_is_neither_read_nor_written(place: Path):
         with pytest.raises(CheckpointError, match=r"log\.jsonl is a link"):
             use()
     assert (place / "outside" / "secret").read_text(encoding="utf-8") == "secret"
+
+
+def beyond_the_limit(run: Path) -> None:
+    with (run / ITEMS).open("r+b") as file:
+        file.truncate(8 * MAX_ITEMS + 8)  # sparse: takes no room
+
+
+def folder_of_items(run: Path) -> None:
+    (run / ITEMS).unlink()
+    (run / ITEMS).mkdir()
+
+
+HASHES = np.array([item_hash(text) for text in ("a", "b", "abc")], np.uint64)
+ITEM_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a link outside": (linked(ITEMS), "is a link"),
+    "a link to the right file": (link_to_the_right_file(ITEMS), "is a link"),
+    "a device": (linked(ITEMS, "/dev/zero"), "is a link"),
+    "a FIFO": (special(ITEMS), "is not a regular file"),
+    "a folder": (folder_of_items, "is not a regular file"),
+    "beyond the limit": (beyond_the_limit, "more than the 536,870,912 allowed"),
+    "of an odd size": (written(ITEMS, bytes(15)), "not a multiple of 8 bytes"),
+    "not sorted": (written(ITEMS, b"\1" * 8 + bytes(8)), "not in ascending order"),
+    "with a number twice": (written(ITEMS, b"\1" * 16), "not in ascending order"),
+}
+
+
+@needs_links
+@pytest.mark.parametrize("threat", ITEM_FILES)
+def test_hashes_of_items_that_are_none_are_refused_by_what_reads_them(
+    place: Path, threat: str
+):
+    run = write_item_run(place / "items", "abc").folder
+    write_items(run, HASHES)
+    spoil, reason = ITEM_FILES[threat]
+    asked = (
+        ["sample", "items", "--new", "--seed", "1"],
+        ["eval", "items", "--items", "--count", "2"],
+    )
+    for arguments in asked:
+        assert CliRunner().invoke(cli, arguments).exit_code == 0
+    spoil(run)
+    for arguments in asked:
+        output = harmless(arguments, place)
+        assert output.startswith("Error: items/items.u64") and reason in output
+        assert output.count("\n") == 1
+    output = harmless(["verify", "items"], place)
+    assert "  items.u64: damaged: items/items.u64" in output and reason in output
+    assert "the newest sound checkpoint is step-00000001" in output
+    for arguments in (["info", "items"], ["runs", "items"], ["sample", "items"]):
+        found = CliRunner().invoke(cli, arguments)  # which have no use for it
+        assert found.exit_code == 0 and "damaged" not in found.output
+
+
+@needs_links
+def test_hashes_of_items_are_not_written_through_a_link(place: Path):
+    linked(ITEMS)(place / "run")
+    write_items(place / "run", HASHES)
+    assert (place / "outside" / "secret").read_text(encoding="utf-8") == "secret"
+    assert sorted(read_items(place / "run")) == sorted(HASHES)
+    folder_of_items(place / "run")
+    with pytest.raises(CheckpointError, match=r"cannot write .*items\.u64"):
+        write_items(place / "run", HASHES)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"column": ESCAPE},
+        {"column": ""},
+        {"column": 5},
+        {"column": "text", "label": ESCAPE},
+        {"column": "text", "group_by": ESCAPE},
+        {"label": ESCAPE},
+        {"column": "text", "glob": ESCAPE},
+        {},
+    ],
+    ids=ascii,
+)
+def test_what_a_checkpoint_says_of_its_columns_is_not_trusted(
+    place: Path, training: dict[str, Any]
+):
+    write_item_run(place / "items", "abc", documents="column", label=True)
+    table = place / "texts"
+    table.mkdir()
+    (table / "t.csv").write_text("text\nabc\ncab\n" * 20, encoding="utf-8")
+    entry = {"name": "texts", "bytes": 1, "sha256": "0" * 64, "role": "train", "files": 1}
+    edit_manifest(
+        place / "items" / "step-00000001",
+        lambda m: m.update(training={"validation": 0.1, **training}, corpus=[entry]),
+    )
+    for arguments in (
+        ["eval", "items", "--part", "validation"],
+        ["eval", "items", "texts", "--part", "validation"],
+        *([] if "glob" in training else [["eval", "items", "texts"]]),
+        *(
+            []
+            if "glob" in training
+            else [["sample", "items", "--new", "--corpus", "texts"]]
+        ),
+    ):
+        assert harmless(arguments, place).splitlines()[-1].startswith("Error: "), arguments
 
 
 @needs_links
@@ -563,7 +754,7 @@ def test_generated_text_is_escaped_on_a_terminal_only(
     stdout = io.StringIO()
     monkeypatch.setattr(stdout, "isatty", lambda: terminal)
     monkeypatch.setattr(sys, "stdout", stdout)
-    sample._write(["\x1b"], raw=raw)
+    write_text(["\x1b"], raw=raw)
     assert stdout.getvalue() == written
 
 
@@ -670,6 +861,8 @@ BOMBS = [
     "a file beyond the limit",
     "a megabyte of nested objects",
     "a vocabulary beyond the limit",
+    "forty thousand marks",
+    "a role of 300,000 characters",
     "a header of empty objects",
     "a header of a hundred thousand arrays",
     "a header that is longer than the file",
@@ -731,6 +924,7 @@ VALUES = [
     {},
 ]
 VALUES += [[0], [[]], {"a": 1}, "F32", "F64", "I64", "lstm", "gru", 2**64, "../x", "😀"]
+VALUES += [2, 3, 4, "lines", "none", "nfkc", "any", "test", ".."]
 TARGETS = [
     *(f"step-00000001/{MANIFEST}", f"step-00000001/{WEIGHTS}", f"step-00000001/{RESUME}"),
     *("best", "latest", "run.json", "log.jsonl"),
@@ -809,15 +1003,22 @@ def fuzz(folder: Path, examples: int, seed: int) -> Counter[str]:
     Raises:
         Exception: what is neither a correct load nor a `ChargenError`.
     """
-    run = write_run(folder / "run", 1)
-    describe(run.folder)
+    runs = [write_run(folder / "run", 1), write_item_run(folder / "items", "abc\n")]
     line = {"kind": "train", "step": 1, "epoch": 0.1, "seconds": 1.0, "train": 2.5}
-    run.log.append({**line, "learning_rate": 0.01, "characters_per_second": 5.0})
-    sound = {name: (run.folder / name).read_bytes() for name in TARGETS}
+    for run in runs:
+        describe(run.folder)
+        run.log.append({**line, "learning_rate": 0.01, "characters_per_second": 5.0})
+    write_items(runs[1].folder, HASHES)
+    places = [TARGETS, [*TARGETS, ITEMS]]
+    whole = [
+        {name: (run.folder / name).read_bytes() for name in names}
+        for run, names in zip(runs, places, strict=True)
+    ]
     outcomes: Counter[str] = Counter()
     for example in range(examples):
         chance = random.Random(f"{seed} {example}")
-        name = chance.choice(TARGETS)
+        run, sound = chance.choice(list(zip(runs, whole, strict=True)))
+        name = chance.choice(list(sound))
         data = mutated(name, sound[name], chance)
         (run.folder / name).write_bytes(data)
         if name.endswith(".safetensors") and chance.random() < 0.9:  # deeper than the hash
@@ -843,7 +1044,7 @@ def _outcome(run: Run) -> str:
             np.isfinite(a).all() for a in open_checkpoint(str(run.folder)).weights.values()
         )
         text = "".join(chargen.generate(model, length=2, seed=1, temperature=1.0))
-        assert len(text) == 2
+        assert len(text) == 2 or (model.vocabulary.end is not None and len(text) < 2)
     except ChargenError:
         refused += 1
     for look in (
@@ -852,6 +1053,7 @@ def _outcome(run: Run) -> str:
         lambda: list(run.log),
         lambda: read(run.folder / "step-00000001", resume=True),
         lambda: read_curve(run, "run", "steps"),
+        lambda: has_items(run.folder) and read_items(run.folder),
     ):
         try:
             look()
@@ -870,6 +1072,7 @@ def test_a_mutated_run_is_loaded_or_refused(tmp_path: Path, examples: int):
     assert outcomes.total() == examples
     for name in TARGETS[:4]:
         assert outcomes[f"{name}: refused"] > examples / 50
+    assert outcomes[f"{ITEMS}: refused"] > examples / 100
     loaded = sum(count for outcome, count in outcomes.items() if "loaded" in outcome)
     assert loaded > examples / 50  # mutations that matter to nothing, or change a value
 

@@ -15,6 +15,8 @@ from chargen.sampling.engine import Engine, load
 from chargen.sampling.generate import generate
 from chargen.sampling.options import Sampling
 from chargen.sampling.rules import apply_rules
+from chargen.text.policy import TextPolicy
+from chargen.text.vocabulary import Vocabulary
 
 cells = pytest.mark.parametrize("cell", CELLS)
 depths = pytest.mark.parametrize("layers", [1, 2])
@@ -45,6 +47,48 @@ def test_a_state_can_be_gone_on_with_twice(cell, layers):
     np.testing.assert_array_equal(one, other)
     for now, then in zip(state._layers, before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def of_items(cell="lstm", **parts):
+    """The engine of a text made of items, whose end mark is the last id."""
+    vocabulary = Vocabulary(CHARACTERS, end=True)
+    return engine(cell, characters=CHARACTERS + "$", vocabulary=vocabulary, **parts)
+
+
+@depths
+@cells
+def test_an_end_mark_is_read_from_a_zero_state(cell, layers):
+    model = of_items(cell, layers=layers)
+    end = np.array([model.vocabulary.end])
+    expected, zero = model.step(end, model.zero_state())
+    for text in ("abc", "中中 \n", ""):
+        _, state = read(model, text)
+        before = copy.deepcopy(state._layers)
+        logits, after = model.step(end, state)
+        np.testing.assert_array_equal(logits, expected)
+        for now, then in zip(state._layers, before, strict=True):
+            np.testing.assert_array_equal(now, then)  # what was passed in is as it was
+        one, _ = read(model, "bad", after)
+        other, _ = read(model, "bad", zero)
+        np.testing.assert_array_equal(one, other)
+
+
+@depths
+@cells
+def test_an_end_mark_ends_no_item_beside_it(cell, layers):
+    model = of_items(cell, layers=layers)
+    end = model.vocabulary.end
+    ids = np.array([[1, 2, end, 3], [end, 4, 5, end], [6, 7, 8, 9]])
+    state, alone = model.zero_state(3), [model.zero_state() for _ in ids]
+    _, state = model.step(np.array([5, 6, 7]), state)
+    for row in range(3):
+        _, alone[row] = model.step(np.array([5 + row]), alone[row])
+    for t in range(4):
+        logits, state = model.step(ids[:, t], state)
+        for row in range(3):
+            expected, alone[row] = model.step(ids[row, t : t + 1], alone[row])
+            np.testing.assert_allclose(logits[row], expected[0], rtol=1e-5, atol=1e-5)
+            assert logits.dtype == expected.dtype == np.float32
 
 
 @depths
@@ -84,6 +128,21 @@ def test_a_text_starts_from_a_newline():
     assert model.vocabulary.characters[model.start_id] == "\n"
 
 
+def test_an_item_starts_from_the_end_mark():
+    model = of_items(training={"commonest_character": "a"})
+    assert model.start_id == model.vocabulary.end == len(CHARACTERS)
+
+
+def test_a_mark_for_unknown_characters_starts_nothing_and_ends_nothing():
+    vocabulary = Vocabulary("fabcde", unknown=True)
+    model = engine(characters="fabcde$", vocabulary=vocabulary)
+    assert model.start_id == 0
+    unknown = vocabulary.encode("X")
+    _, state = read(model, "abc")
+    logits, _ = model.step(unknown, state)
+    assert (logits != model.step(unknown, model.zero_state())[0]).any()
+
+
 @pytest.mark.parametrize(
     ("commonest", "start"), [("d", "d"), (None, "f"), ("X", "f"), (5, "f"), ("", "f")]
 )
@@ -97,6 +156,17 @@ def test_a_model_says_what_it_is():
     assert repr(engine("gru", units=7, layers=2)) == (
         f"Engine(GRU, 2 × 7 units, {len(CHARACTERS)} characters)"
     )
+    assert repr(of_items("rnn")) == (  # a mark is no character
+        f"Engine(SimpleRNN, 1 × 5 units, {len(CHARACTERS)} characters)"
+    )
+
+
+def test_a_model_knows_how_its_text_was_read():
+    policy = TextPolicy(normalize="nfc", documents="lines")
+    assert engine(text=policy).policy == policy
+    checkpoint = tiny_checkpoint()
+    model = Engine(checkpoint.model, checkpoint.vocabulary, checkpoint.weights)
+    assert model.policy == TextPolicy()
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "of another shape"])

@@ -7,20 +7,24 @@ import math
 
 import numpy as np
 import pytest
+from item_models import item_engine
 
 from chargen.errors import UnknownCharacterError
 from chargen.model.cells import CELLS
 from chargen.model.shape import ModelConfig
 from chargen.sampling.engine import Engine
-from chargen.sampling.evaluate import Evaluation, evaluate
+from chargen.sampling.evaluate import Evaluation, evaluate, evaluate_part
 from chargen.text.corpus import split
-from chargen.text.reading import Text
+from chargen.text.encoded import encode_text
+from chargen.text.parts import Plain
+from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Vocabulary
 
 CHARACTERS = "\n abcde"
+PLAIN = TextPolicy()
 
 
-def engine(cell="lstm", *, layers=1, scale=1.0, **factors):
+def engine(cell="lstm", *, layers=1, scale=1.0, policy=PLAIN, **factors):
     """Return a random model; `factors` scale the weights of which the name ends so."""
     config = ModelConfig(cell=cell, units=4, layers=layers, embedding_size=3)
     random = np.random.default_rng(0)
@@ -28,7 +32,7 @@ def engine(cell="lstm", *, layers=1, scale=1.0, **factors):
     for name, shape in config.weight_shapes(len(CHARACTERS)).items():
         factor = factors.get(name.split(".")[-1], scale)
         weights[name] = (factor * random.normal(size=shape)).astype(np.float32)
-    return Engine(config, Vocabulary(CHARACTERS), weights)
+    return Engine(config, Vocabulary(CHARACTERS), weights, policy=policy)
 
 
 def some_text(length, seed=0):
@@ -150,7 +154,7 @@ def test_newlines_of_windows_are_one_character(cold_every):
 
 def test_the_validation_part_is_scored_like_any_text():
     characters = some_text(3000)
-    corpus = split(Text(characters, "novel.txt", "utf-8", 3000, ""), 0.1)
+    corpus = split(encode_text(characters), 0.1)
     context = corpus.vocabulary.decode(corpus.context)
     model = engine()
     found = evaluate(model, characters[2700:], context=context)
@@ -187,3 +191,56 @@ def test_an_unknown_character_is_an_error_of_the_text():
 def test_an_unknown_character_of_the_context_is_an_error_of_the_context():
     with pytest.raises(UnknownCharacterError, match=r"^the context has"):
         evaluate(engine(), "ab", context="X")
+
+
+# --- ids, marks and how a text is prepared ----------------------------------------------
+
+
+@pytest.mark.parametrize("cold_every", [None, 7])
+@pytest.mark.parametrize("before", [0, 1, 30])
+def test_ids_are_scored_as_the_text_that_they_stand_for(before, cold_every):
+    model, whole = engine("gru"), some_text(200)
+    text, context = whole[before:], whole[:before]
+    encode = model.vocabulary.encode
+    told = []
+    found = evaluate_part(
+        model,
+        Plain(encode(text)),
+        encode(context),
+        cold_every=cold_every,
+        tell=told.append,
+    )
+    assert found == evaluate(model, text, context=context, cold_every=cold_every)
+    assert sum(told) >= found.characters
+
+
+@pytest.mark.parametrize("skip_unknown", [False, True])
+@pytest.mark.parametrize("cold_every", [None, 4])
+def test_unknown_characters_are_scored_as_their_mark(cold_every, skip_unknown):
+    model = item_engine()
+    ids = np.array([0, 4, 1, 4, 4, 2] * 9, np.int32)
+    options = {"cold_every": cold_every, "skip_unknown": skip_unknown}
+    found = evaluate(model, "aéb中xc" * 9, **options)
+    before = np.array([3], np.int32)
+    total = evaluate_part(model, Plain(ids), before, cold_every=cold_every)
+    assert found.nats == total.nats
+    assert (found.characters, found.unknown) == (54, 27)
+    assert found.utf8_bytes == len(("aéb中xc" * 9).encode())
+
+
+def test_an_item_is_scored_from_its_first_character():
+    model = item_engine(unknown=False)
+    state, losses = model.zero_state(), []
+    for read, following in itertools.pairwise([3, 1, 0, 2]):
+        logits, state = model.step(np.array([read], np.int32), state)
+        odds = np.exp(logits[0].astype(float))
+        losses.append(math.log(odds.sum() / odds[following]))
+    found = evaluate(model, "bac")
+    assert found.characters == 3
+    assert found.nats == pytest.approx(sum(losses) / 3, rel=1e-6)
+
+
+def test_text_and_context_are_prepared_as_the_corpus_was():
+    model = engine(policy=TextPolicy(lowercase=True, newlines="any"))
+    found = evaluate(model, "AB\rCd", context="E\r\nA")
+    assert found == evaluate(engine(), "ab\ncd", context="e\na")

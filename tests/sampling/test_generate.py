@@ -6,11 +6,13 @@ import itertools
 
 import numpy as np
 import pytest
+from item_models import item_engine
 
 from chargen.errors import CheckpointError, UnknownCharacterError
 from chargen.sampling.draw import Uniforms
 from chargen.sampling.generate import generate, random_seed
 from chargen.sampling.options import Sampling
+from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Vocabulary
 
 CHARACTERS = "\n abcdeé“中😀"
@@ -22,8 +24,9 @@ class Remembers:
     Its state is, for each text, how many characters were read and a number made of them.
     """
 
-    def __init__(self, characters=CHARACTERS, start="\n"):
+    def __init__(self, characters=CHARACTERS, start="\n", **policy):
         self.vocabulary = Vocabulary(characters)
+        self.policy = TextPolicy(**policy)
         self.start_id = characters.index(start)
 
     def zero_state(self, batch_size=1):
@@ -117,6 +120,11 @@ def test_the_seed_text_is_read_whole(place):
 
 def test_crlf_in_the_seed_text_is_a_newline():
     assert written(Remembers(), "a\r\nb") == written(Remembers(), "a\nb")
+
+
+def test_the_seed_text_is_prepared_as_the_corpus_was():
+    model = Remembers(normalize="nfc", lowercase=True, newlines="any")
+    assert written(model, "A\rE\u0301") == written(Remembers(), "a\né")
 
 
 def test_temperature_zero_needs_no_luck():
@@ -223,6 +231,70 @@ def test_logits_that_are_not_finite_are_an_error(value):
     assert len(list(itertools.islice(text, 3))) == 3
     with pytest.raises(CheckpointError, match="too large to compute with"):
         next(text)
+
+
+# --- a model of items -------------------------------------------------------------------
+
+
+def test_an_item_is_what_is_drawn_before_the_end_mark():
+    model, raw = item_engine(ends=-2), np.random.PCG64(5)
+    end, unknown = model.vocabulary.end, model.vocabulary.unknown
+    last, state, expected = end, model.zero_state(), ""
+    while last != end or not expected:
+        logits, state = model.step(np.array([last], np.int32), state)
+        logits[0, unknown] = -np.inf
+        values = np.exp((logits[0].astype(float) - float(logits.max())) / 0.8).cumsum()
+        uniform = (raw.random_raw() >> 11) * 2.0**-53
+        last = next(i for i, c in enumerate(values) if c > uniform * values[-1])
+        expected += model.vocabulary.decode([last])
+    assert len(expected) > 3
+    assert "".join(generate(model, seed=5)) == expected
+
+
+def test_a_seed_text_begins_an_item():
+    model = item_engine(ends=-1e9)
+    _, state = model.step(np.array([model.vocabulary.end], np.int32), model.zero_state())
+    for character in "ab":
+        logits, state = model.step(model.vocabulary.encode(character), state)
+    likeliest = model.vocabulary.characters[logits[0, :3].argmax()]
+    assert "".join(generate(model, "ab", temperature=0, length=1)) == likeliest
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, 1e6])
+def test_the_mark_for_unknown_characters_is_never_drawn(temperature):
+    model = item_engine(ends=-1e9)
+    text = "".join(generate(model, "ax", length=300, temperature=temperature, seed=1))
+    assert len(text) == 300
+    assert set(text) <= set("abc")
+
+
+def test_how_likely_the_mark_for_unknown_characters_is_changes_nothing():
+    class Marked(Remembers):
+        def __init__(self, logit):
+            super().__init__()
+            self.vocabulary = Vocabulary(CHARACTERS, unknown=True)
+            self.logit = logit
+
+        def step(self, ids, state):
+            logits, state = super().step(ids, state)
+            logits[:, self.vocabulary.unknown] = self.logit
+            return logits, state
+
+    likely, unlikely = (written(Marked(logit), "ab") for logit in (1e9, -1e9))
+    assert likely == unlikely
+    assert len(set(likely)) > 3
+
+
+def test_an_item_that_does_not_end_is_cut_off(monkeypatch):
+    monkeypatch.setattr("chargen.sampling.generate.LONGEST_ITEM", 70)
+    assert len("".join(generate(item_engine(ends=-1e9), seed=1))) == 70
+
+
+def test_a_length_cuts_an_item_off_too():
+    whole = "".join(generate(item_engine(ends=-2), seed=5))
+    assert len(whole) > 3
+    assert "".join(generate(item_engine(ends=-2), seed=5, length=3)) == whole[:3]
+    assert "".join(generate(item_engine(ends=-2), seed=5, length=10**6)) == whole
 
 
 # Errors are raised by the call: nothing here asks for a character.

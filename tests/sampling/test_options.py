@@ -19,8 +19,8 @@ def refused(name, value):
     assert repr(value) in str(caught.value)
 
 
-def test_500_characters_are_drawn_at_0_8_by_default():
-    assert Sampling() == Sampling(length=500, temperature=0.8, seed=None)
+def test_a_text_of_the_usual_length_is_drawn_at_0_8_by_default():
+    assert Sampling() == Sampling(length=None, temperature=0.8, seed=None)
 
 
 @pytest.mark.parametrize("temperature", [0, 0.0, 1e-9, 1, 2.5, 1e6])
@@ -35,10 +35,11 @@ def test_bad_temperatures_are_refused(temperature):
     refused("temperature", temperature)
 
 
-@pytest.mark.parametrize("length", [-1, 1.0, "5", True, None])
-def test_a_length_is_a_whole_number_from_zero(length):
+@pytest.mark.parametrize("length", [-1, 1.0, "5", True])
+def test_a_length_is_a_whole_number_from_zero_or_unset(length):
     refused("length", length)
     assert Sampling(length=0).length == 0
+    assert Sampling(length=None).length is None
 
 
 @pytest.mark.parametrize("seed", [-1, 0.0, "5", True])

@@ -125,6 +125,17 @@ def test_a_rule_is_switched_on_by_its_field(monkeypatch):
     assert told == [(history, 1)]
 
 
+@pytest.mark.parametrize("value", [0, 1e-200, 0.5, 1e6])
+@pytest.mark.parametrize("never", [0, 2])
+def test_what_is_never_drawn_has_no_odds_and_no_say_in_those_of_others(never, value):
+    logits = np.array([[5.0, 1.0, 9.0, 2.0]], np.float32)
+    found = apply_rules(logits, [[]], Sampling(temperature=value), never)
+    assert np.isneginf(found[0, never])
+    others = [i for i in range(4) if i != never]
+    np.testing.assert_array_equal(found[0, others], applied(logits[0, others], value))
+    assert logits.tolist() == [[5.0, 1.0, 9.0, 2.0]]
+
+
 def test_every_rule_has_a_field():
     for name, _ in rules.RULES:
         assert hasattr(Sampling(), name)

@@ -14,7 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chargen.text import batches as module
+from chargen.text import encoded as encoding
 from chargen.text.batches import WINDOWS, Shuffled, Streams
+from chargen.text.encoded import Encoder
+from chargen.text.parts import Items, Plain, Stretch, ids_of_codes
+from chargen.text.vocabulary import Vocabulary
 
 property_of = settings(max_examples=60, deadline=None, derandomize=True)
 tiny = st.integers(2, 40)
@@ -29,7 +34,9 @@ def places(n):
 
 
 def streams(n, *, batch_size=4, seq_length=5, seed=0):
-    return Streams(places(n), batch_size=batch_size, seq_length=seq_length, seed=seed)
+    return Streams(
+        Plain(places(n)), batch_size=batch_size, seq_length=seq_length, seed=seed
+    )
 
 
 def epoch_of(cut, epoch=0):
@@ -103,7 +110,7 @@ class TestPurity:
     """A batch depends on the seed, the step and the text, and on nothing else."""
 
     def cut(self, windows, seed=0):
-        return CUT[windows](places(211), batch_size=4, seq_length=5, seed=seed)
+        return CUT[windows](Plain(places(211)), batch_size=4, seq_length=5, seed=seed)
 
     def test_steps_in_any_order_equal_steps_in_order(self, windows):
         cut = self.cut(windows)
@@ -161,7 +168,11 @@ def test_streams_are_not_smaller_than_they_must_be(n, batch_size, seq_length):
 
 def shuffled(n, *, batch_size=4, seq_length=5, stride=1, seed=0):
     return Shuffled(
-        places(n), batch_size=batch_size, seq_length=seq_length, stride=stride, seed=seed
+        Plain(places(n)),
+        batch_size=batch_size,
+        seq_length=seq_length,
+        stride=stride,
+        seed=seed,
     )
 
 
@@ -245,3 +256,109 @@ def test_shuffled_shrink_to_what_a_tiny_text_can_fill(
             assert inputs.min() >= 0
             assert targets.max() < n
             np.testing.assert_array_equal(targets, inputs + 1)
+
+
+def test_a_random_order_too_large_to_be_drawn_visits_no_window_twice(monkeypatch):
+    monkeypatch.setattr(module, "MANY", 100)
+    for n in (503, 504, 1000, 1031):
+        cut = shuffled(n, seq_length=1, batch_size=3)
+        for epoch in range(3):
+            starts = starts_of(cut, epoch)
+            assert len(np.unique(starts)) == len(starts) == (n - 1) // 3 * 3
+        assert (starts_of(cut) != starts_of(cut, 1)).any()
+        assert 0.2 < (np.diff(starts_of(cut)) < 0).mean() < 0.8
+        in_order = [cut.batch(step) for step in range(20)]
+        assert all(same(cut.batch(step), in_order[step]) for step in reversed(range(20)))
+
+
+# Items
+
+
+NAMES = [f"{'abc'[n % 3] * (n % 5 + 1)}{n}" for n in range(40)]
+VOCABULARY = Vocabulary("0123456789abc", end=True)
+
+
+def encoded(names=NAMES, text=""):
+    """A text of items, or a running one."""
+    encoder = Encoder()
+    encoder.add(text)
+    for name in names:
+        encoder.add_item(name, name)
+    return encoder.finish([])
+
+
+def items_of(text, vocabulary=VOCABULARY):
+    ids = ids_of_codes(text, vocabulary)
+    return Items(text, ids, np.arange(len(text.hashes)))
+
+
+def passed(part, epoch=0, seed=0):
+    """What one stream with no left-over reads in an epoch, from an item's beginning on."""
+    cut = Streams(part, batch_size=1, seq_length=1, seed=seed)
+    assert cut.steps_per_epoch == len(part)
+    ids = np.concatenate([inputs.ravel() for inputs, _, _ in epoch_of(cut, epoch)])
+    first = int(np.flatnonzero(ids == VOCABULARY.end)[0]) + 1
+    return np.roll(ids, -first)
+
+
+def names_in(ids):
+    ends = np.flatnonzero(ids == VOCABULARY.end)
+    return [VOCABULARY.decode(each) for each in np.split(ids, ends + 1)][: len(ends)]
+
+
+def test_a_pass_over_items_is_each_of_them_once_whole_and_ended():
+    ids = passed(items_of(encoded()))
+    assert ids[-1] == VOCABULARY.end
+    assert sorted(names_in(ids)) == sorted(NAMES)
+
+
+def test_items_come_in_another_order_in_each_epoch_and_for_each_seed():
+    part = items_of(encoded())
+    orders = [names_in(passed(part, *which)) for which in ((0, 0), (1, 0), (0, 1))]
+    turned = [set(itertools.pairwise(order)) for order in orders]
+    assert len(turned[0] & turned[1]) < 10
+    assert len(turned[0] & turned[2]) < 10
+    assert names_in(passed(items_of(encoded()), 1, 0)) == orders[1]
+
+
+@pytest.mark.parametrize("windows", WINDOWS)
+class TestItems:
+    def cut(self, windows, text=None, seed=0):
+        part = items_of(text or encoded())
+        return CUT[windows](part, batch_size=3, seq_length=7, seed=seed)
+
+    def test_a_state_is_reset_after_each_end_mark_and_nowhere_else(self, windows):
+        """What follows an end mark begins an item; nothing else does."""
+        firsts = {name[0] for name in NAMES}
+        cut = self.cut(windows)
+        for step in range(2 * cut.steps_per_epoch):
+            inputs, targets, _ = cut.batch(step)
+            np.testing.assert_array_equal(inputs[:, 1:], targets[:, :-1])
+            after = targets[inputs == VOCABULARY.end]
+            assert set(VOCABULARY.decode(after)) <= firsts
+            for row in np.concatenate([inputs, targets[:, -1:]], axis=1):
+                for name in names_in(row)[1:]:
+                    assert name in NAMES
+
+    def test_steps_in_any_order_equal_steps_in_order(self, windows):
+        cut = self.cut(windows)
+        steps = range(3 * cut.steps_per_epoch)
+        in_order = [cut.batch(step) for step in steps]
+        for step in np.random.default_rng(0).permutation(steps):
+            assert same(cut.batch(int(step)), in_order[step])
+        assert same(self.cut(windows).batch(steps[-1]), in_order[-1])
+
+    @pytest.mark.parametrize("names", [NAMES, []], ids=["items", "a running text"])
+    def test_where_the_text_is_kept_makes_no_difference(self, windows, names, monkeypatch):
+        one = encoded(names, "".join(NAMES) * (not names))
+        monkeypatch.setattr(encoding, "IN_MEMORY", 0)
+        other = encoded(names, "".join(NAMES) * (not names))
+        assert (one.on_disk, other.on_disk) == (False, True)
+        cuts = []
+        for text in (one, other):
+            ids = ids_of_codes(text, VOCABULARY)
+            part = items_of(text) if names else Stretch(text, ids, 0, len(text))
+            cuts.append(CUT[windows](part, batch_size=3, seq_length=7, seed=5))
+        for step in range(2 * cuts[0].steps_per_epoch + 1):
+            assert same(cuts[0].batch(step), cuts[1].batch(step))
+        other.codes.close()

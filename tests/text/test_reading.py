@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import hashlib
+import itertools
+import os
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen.errors import TextError
-from chargen.text.reading import normalise_newlines, read_text, suggest_encoding
+from chargen.text import reading as module
+from chargen.text.policy import NEWLINES, NORMALIZE, TextPolicy
+from chargen.text.reading import (
+    TextFile,
+    prepared,
+    read_blocks,
+    read_text,
+    suggest_encoding,
+)
 
 CHINESE = {
     "a greeting": "你好",
@@ -162,7 +173,8 @@ def test_newlines_are_normalised_after_decoding(write):
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(st.text("ab\r", max_size=5).filter(lambda line: line[-1:] != "\r")))
 def test_both_newlines_give_one_text(lines):
-    assert normalise_newlines("\r\n".join(lines)) == normalise_newlines("\n".join(lines))
+    prepare = TextPolicy().prepare
+    assert prepare("\r\n".join(lines)) == prepare("\n".join(lines))
 
 
 def test_composed_and_decomposed_letters_stay_apart(write):
@@ -310,15 +322,287 @@ def test_surrogates_are_no_text(write, data, encoding):
 @pytest.mark.parametrize(
     ("begins", "what"),
     [
-        (b"PK\x03\x04\x14\x00", ".docx"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "Word"),
-        (b"%PDF-1.7\n", "PDF"),
         (b"{\\rtf1\\ansi", ".rtf"),
-        (b"\x1f\x8b\x08", ".gz"),
     ],
 )
-def test_a_document_is_no_text_in_any_encoding(tmp_path, begins, what, encoding):
+def test_a_refused_document_is_no_text_in_any_encoding(tmp_path, begins, what, encoding):
     path = tmp_path / "letter"
     path.write_bytes(begins + b"and more")
     with pytest.raises(TextError, match=f"{what}.*save it as plain text"):
         read_text(path, encoding=encoding)
+
+
+# --- blocks -----------------------------------------------------------------------------
+
+MIXED = (
+    "Où? 中文\r\n床前明月光\r「何だ」\n\r\n e\u0301\u0323 \u1112\u1161\u11ab 한 مُحَمَّد "
+    "👩\u200d👩\u200d👧🏳\ufe0f\u200d🌈 ΟΔΟΣ ΑΣ'Α Σ'\r\n\ufeff𝚺ﬁＡ" * 3
+)
+POLICIES = [
+    TextPolicy(newlines=newlines, normalize=normalize, lowercase=lowercase)
+    for newlines, normalize, lowercase in itertools.product(
+        NEWLINES, NORMALIZE, (False, True)
+    )
+]
+
+
+def blocks_of(path, **options):
+    return [*read_blocks(TextFile(path), **options)]
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("policy", [POLICIES[i] for i in (0, 3, 9, 17)], ids=str)
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "gb18030"]
+)
+def test_where_blocks_end_makes_no_difference(write, monkeypatch, encoding, policy, block):
+    monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(module, "NULS", 1)
+    found = blocks_of(write(MIXED.encode(encoding)), encoding=encoding, policy=policy)
+    assert "".join(found) == policy.prepare(MIXED)
+    assert len(found) > 3
+
+
+@pytest.mark.parametrize("block", [1, 2, 5])
+@pytest.mark.parametrize("encoding", ["shift_jis", "big5", "euc_jp", "cp949"])
+def test_characters_of_several_bytes_may_lie_across_blocks(
+    write, monkeypatch, encoding, block
+):
+    monkeypatch.setattr(module, "BLOCK", block)
+    text = "日本 語\nabc 一\n" * 5
+    assert "".join(blocks_of(write(text.encode(encoding)), encoding=encoding)) == text
+
+
+@pytest.mark.parametrize("size", [module.BLOCK - 2, module.BLOCK - 1, module.BLOCK])
+def test_blocks_of_the_usual_size(write, size):
+    text = "a" * size + "中\r\né e\u0301 " * 9
+    policy = TextPolicy(newlines="any", normalize="nfc")
+    found = blocks_of(write(text.encode()), policy=policy)
+    assert "".join(found) == policy.prepare(text)
+    assert len(found) > 1
+
+
+# Letters and signs that depend on others: marks, jamo, joiners, sigma and what lies
+# between it and the letters that decide on it; and what a text may be cut at.
+WILD = (
+    "aB1\r\n \t'.:^`-!ΣσΑ𝚺\u0301\u0323\u0345\u00ad\u1112\u1161\u11ab가"
+    "かガ\u3099ﾞ中한é👩\u200d\ufe0f"
+)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.lists(st.one_of(st.text(WILD, max_size=12), st.text(max_size=5)), max_size=8),
+    st.sampled_from(POLICIES),
+)
+def test_a_text_is_prepared_as_if_it_came_whole(pieces, policy):
+    assert "".join(prepared(pieces, policy)) == policy.prepare("".join(pieces))
+
+
+@pytest.mark.slow
+@settings(max_examples=5_000, deadline=None)
+@given(st.lists(st.text(WILD, max_size=6), max_size=8), st.sampled_from(POLICIES))
+def test_any_text_is_prepared_as_if_it_came_whole(pieces, policy):
+    assert "".join(prepared(pieces, policy)) == policy.prepare("".join(pieces))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["ΑΣ", "a", "b"],
+        ["ΑΣ'", "Α-", "x"],
+        ["Α", "'Σ", " "],
+        ["ΑΣ.", "b"],
+        ["x", "'", "Σ"],
+    ],
+)
+def test_whether_a_sigma_is_the_last_letter_is_known(pieces):
+    policy = TextPolicy(lowercase=True)
+    assert "".join(prepared(pieces, policy)) == policy.prepare("".join(pieces))
+
+
+@pytest.mark.parametrize(
+    "line", ["ACGT" * 16, "no newline ", "床前明月光", "かなカナ", "a1+/" * 16]
+)
+def test_a_text_of_one_endless_line_is_not_held(line):
+    pieces = itertools.repeat(line * (2**12 // len(line)), 100)
+    found = [*prepared(pieces, POLICIES[-1])]
+    assert len(found) > 90
+    assert max(map(len, found)) < 3 * 2**12
+
+
+def test_a_line_without_any_place_to_cut_is_cut_at_last(monkeypatch):
+    monkeypatch.setattr(module, "MOST_HELD", 1_000)
+    found = [*prepared(["ééé"] * 2_000, TextPolicy())]
+    assert "".join(found) == "é" * 6_000
+    assert max(map(len, found)) <= 1_003
+
+
+def test_each_file_has_a_byte_order_mark_of_its_own(write):
+    paths = [write(codecs.BOM_UTF8 + b"abc", name) for name in ("a.txt", "b.txt")]
+    assert [read_text(path).characters for path in paths] == ["abc", "abc"]
+
+
+@pytest.mark.parametrize("block", [1, 3, 6, 100])
+def test_only_the_first_mark_is_none_of_the_text_however_blocks_end(
+    write, monkeypatch, block
+):
+    monkeypatch.setattr(module, "BLOCK", block)
+    assert read_text(write("\ufeff\ufeffa\ufeff".encode())).characters == "\ufeffa\ufeff"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "shift_jis"])
+def test_the_offset_of_a_bad_byte_counts_from_the_beginning(write, monkeypatch, encoding):
+    monkeypatch.setattr(module, "BLOCK", 5)
+    data = "日本語です".encode(encoding)
+    message = failure(write(data * 3 + b"\xff" + data), encoding=encoding)
+    assert f"byte 0xff at offset {3 * len(data)} " in message
+
+
+def test_a_text_that_ends_within_a_character_is_refused(write):
+    assert "at offset 3 (unexpected end of data)" in failure(write("中文".encode()[:-1]))
+
+
+def test_a_text_with_a_few_nuls_is_read(write):
+    text = ("x" * 99 + "\0") * 1_000
+    assert read_text(write(text.encode())).characters == text
+
+
+# --- what is known of a file ------------------------------------------------------------
+
+
+def test_a_file_is_known_once_it_is_read(write):
+    path = write("Où?\r\n中".encode("utf-16"))
+    os.utime(path, ns=(5, 1_234_567_890_123_456_789))
+    file = TextFile(path)
+    assert "".join(read_blocks(file)) == "Où?\n中"
+    assert (file.encoding, file.sureness) == ("utf-16", None)
+    assert file.size == path.stat().st_size
+    assert file.modified == path.stat().st_mtime_ns
+    assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_hash_of_a_compressed_file_is_that_of_its_own_bytes(write):
+    path = write(gzip.compress(b"abc\n" * 9), "novel.txt.gz")
+    text = read_text(path)
+    assert text.characters == "abc\n" * 9
+    assert text.size == path.stat().st_size
+    assert text.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_hash_of_a_page_is_that_of_its_own_bytes(write):
+    path = write("<p>café</p><!-- no more -->".encode(), "page.html")
+    text = read_text(path)
+    assert text.characters.strip() == "café"
+    assert text.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.txt", "ゲ.txt".encode("shift_jis")])
+def test_the_name_of_a_file_need_not_be_utf_8(tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    try:
+        path.write_bytes(b"abc\xff")
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    message = failure(path)
+    assert "is not UTF-8" in message
+    message.encode("utf-8")
+    path.write_bytes(b"abc")
+    text = read_text(path)
+    assert text.characters == "abc"
+    text.name.encode("utf-8")
+
+
+# --- files that change ------------------------------------------------------------------
+
+
+def half_read(path):
+    """Begin to read a file of two blocks."""
+    file = TextFile(path)
+    blocks = read_blocks(file)
+    next(blocks)
+    return file, blocks
+
+
+@pytest.fixture
+def long(write):
+    return write(b"a line\n" * module.BLOCK)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.open("a").write("more"),
+        lambda path: os.truncate(path, 100_000),
+        lambda path: os.utime(path, ns=(1, 1)),
+    ],
+    ids=["longer", "shorter", "another time"],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_file_that_changes_while_it_is_read_is_refused(long, change):
+    _, blocks = half_read(long)
+    change(long)
+    with pytest.raises(TextError, match=r"novel\.txt changed while it was read: try again"):
+        list(blocks)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
+@pytest.mark.parametrize("again", [False, True])
+def test_a_file_that_vanishes_is_read_to_its_end(long, again):
+    """What is known of it is of what was read, even if another one took its place."""
+    data, modified = long.read_bytes(), long.stat().st_mtime_ns
+    file, blocks = half_read(long)
+    long.unlink()
+    if again:
+        long.write_bytes(data[::-1])
+    rest = "".join(blocks)
+    assert data.decode().endswith(rest)
+    assert file.sha256 == hashlib.sha256(data).hexdigest()
+    assert file.modified == modified
+
+
+def test_a_file_that_is_not_read_to_its_end_is_closed(long):
+    _, blocks = half_read(long)
+    blocks.close()
+    os.truncate(long, 0)
+    assert read_text(long).characters == ""
+
+
+# --- encodings that are found out -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "found", "sure"),
+    [
+        ("Où est-il ?\n", "utf-8", "utf-8", 1.0),
+        ("Où est-il ?\n", "utf-16", "utf-16", 1.0),
+        (CHINESE["a novel"], "gb18030", "gb18030", 0.5),
+        (TAIWANESE["a tale"] * 40, "big5", "big5", 0.4),
+        (JAPANESE["a novel"], "cp932", "cp932", 0.4),
+        (WESTERN["a French novel"], "cp1252", "cp1252", 0.9),
+        ("".join(f"{n}: hello 床\r\n" for n in range(99)), "utf-16-le", "utf-16-le", 1.0),
+    ],
+)
+def test_auto_finds_out_the_encoding_and_says_how_sure_it_is(
+    write, text, encoding, found, sure
+):
+    file = TextFile(write(text.encode(encoding)))
+    characters = "".join(read_blocks(file, encoding="auto"))
+    assert characters == text.replace("\r\n", "\n")
+    assert file.encoding == found
+    assert sure <= file.sureness <= 1
+
+
+@pytest.mark.parametrize("encoding", [None, "utf-8"])
+def test_what_is_not_found_out_is_as_sure_as_the_user(write, encoding):
+    file = TextFile(write(b"abc"))
+    "".join(read_blocks(file, encoding=encoding))
+    assert file.sureness is None
+
+
+def test_auto_names_the_file_that_is_damaged(write):
+    path = write("Où est-il ? ".encode() * 50 + b"\xff", "hurt.txt")
+    assert failure(path, encoding="auto").startswith(
+        "hurt.txt is UTF-8 with some bad bytes"
+    )

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargen.text.scored import EVALUATION_STREAMS, WARM_UP, scored_streams
+from chargen.text import encoded as encoding
+from chargen.text.encoded import encode_text
+from chargen.text.parts import Plain, Stretch, ids_of_codes
+from chargen.text.scored import EVALUATION_STREAMS, WARM_UP, lay_out, scored_streams
+from chargen.text.vocabulary import Vocabulary
 
 property_of = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -76,9 +80,60 @@ def test_nothing_to_score_is_refused(n, before):
 
 def test_the_beginning_of_scored_streams_is_that_of_each_stream():
     whole = scored_streams(places(3000), places(100))
-    part = whole.beginning(250)
+    layout = lay_out(Plain(places(3000)), places(100)).beginning(250)
+    part = layout.window(0, 1000)
     for name in ("inputs", "targets", "scored"):
         np.testing.assert_array_equal(
             getattr(part, name), getattr(whole, name)[:, :250], strict=True
         )
-    assert part.characters == whole.scored[:, :250].sum() < whole.characters
+    assert layout.characters == whole.scored[:, :250].sum() < whole.characters
+
+
+@pytest.mark.parametrize("wanted", [1_000, 5_000, 10**6])
+def test_what_is_scored_can_be_bounded_by_evenly_spaced_spans(wanted):
+    whole = lay_out(Plain(places(50_000)), places(0))
+    part = whole.within(wanted)
+    assert part.starts == whole.starts
+    assert abs(part.characters - min(wanted, 49_999)) <= WARM_UP
+    gaps = np.diff(part.starts[:-1])
+    assert gaps.max() - gaps.min() == 0
+
+
+def test_windows_of_a_layout_are_cut_from_the_whole():
+    layout = lay_out(Plain(places(3000)), places(100))
+    whole = layout.window(0, layout.length)
+    part = layout.window(100, 164)
+    for name in ("inputs", "targets", "scored"):
+        np.testing.assert_array_equal(
+            getattr(part, name), getattr(whole, name)[:, 100:164], strict=True
+        )
+
+
+def test_where_the_text_is_kept_makes_no_difference(monkeypatch):
+    characters = "".join(map(chr, np.random.default_rng(0).integers(97, 123, 9_000)))
+    one = encode_text(characters)
+    monkeypatch.setattr(encoding, "IN_MEMORY", 0)
+    other = encode_text(characters)
+    assert (one.on_disk, other.on_disk) == (False, True)
+    vocabulary = Vocabulary.from_text(characters)
+    context = vocabulary.encode(characters[:300])
+    layouts = [
+        lay_out(Stretch(text, ids_of_codes(text, vocabulary), 300, 8_000), context)
+        for text in (one, other)
+    ]
+    assert layouts[0].starts == layouts[1].starts
+    assert layouts[0].begins == layouts[1].begins
+    for start in range(0, layouts[0].length, 100):
+        windows = [layout.window(start, start + 100) for layout in layouts]
+        for name in ("inputs", "targets", "scored"):
+            np.testing.assert_array_equal(
+                getattr(windows[0], name), getattr(windows[1], name), strict=True
+            )
+    other.codes.close()
+
+
+@pytest.mark.parametrize("wanted", [1, 15, 100])
+def test_a_bound_of_a_few_characters_scores_each_span_a_little(wanted):
+    part = lay_out(Plain(places(50_000)), places(0)).within(wanted)
+    assert part.characters >= wanted
+    assert part.window(0, part.length).characters == part.characters

@@ -16,22 +16,23 @@ from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.run import Run
 from chargen.sampling.engine import Engine
 from chargen.text.corpus import Corpus, split, vocabulary_of
-from chargen.text.reading import Text
+from chargen.text.encoded import Encoded, encode_text
+from chargen.text.vocabulary import Vocabulary
 from chargen.training.finetune import grow
 
 OLD = "\nabcdez"
 NEW = "abba, cab! bad cab; a bad 中 bed.\n" * 40  # no e is rare, no z, and six new ones
 
 
-def text(characters: str, name: str = "new.txt") -> Text:
-    return Text(characters, name, "utf-8", len(characters), "0" * 64)
+def text(characters: str, name: str = "new.txt") -> Encoded:
+    return encode_text(characters, name)
 
 
 def grown(cell: str = "lstm", *, drop: bool = False) -> tuple[Checkpoint, Corpus, Engine]:
     """A random model of OLD, the corpus NEW, and the model carried over to it."""
     before = tiny_checkpoint(cell, units=7, layers=2, characters=OLD)
     known = "" if drop else OLD
-    corpus = split(text(NEW), 0.1, vocabulary_of([text(NEW)], known))
+    corpus = split(text(NEW), 0.1, vocabulary_of([text(NEW)], Vocabulary(known)))
     weights = grow(before, corpus, seed=3)
     return before, corpus, Engine(before.model, corpus.vocabulary, weights)
 
@@ -65,7 +66,9 @@ def test_new_characters_get_about_their_share() -> None:
     _, corpus, after = grown()
     fresh = [c for c in corpus.vocabulary.characters if c not in OLD]
     assert fresh == [" ", "!", ",", ".", ";", "中"]
-    shares = np.bincount(corpus.train, minlength=len(corpus.vocabulary)) / len(corpus.train)
+    shares = np.bincount(corpus.train.read(), minlength=len(corpus.vocabulary)) / len(
+        corpus.train
+    )
     known = "".join(c for c in NEW[:600] if c in OLD)
     mean = probabilities(after, known).mean(0)
     for c in fresh:
@@ -92,7 +95,7 @@ def test_a_new_character_is_read_as_the_mean_of_the_old_ones_with_a_little_noise
 def test_the_same_vocabulary_gives_the_same_weights() -> None:
     before = tiny_checkpoint(characters=OLD)
     said = text("zebe\nabcd" * 50)
-    corpus = split(said, 0.1, vocabulary_of([said], OLD))
+    corpus = split(said, 0.1, vocabulary_of([said], Vocabulary(OLD)))
     weights = grow(before, corpus, seed=0)
     assert set(weights) == set(before.weights)
     for name, array in before.weights.items():
@@ -102,7 +105,7 @@ def test_the_same_vocabulary_gives_the_same_weights() -> None:
 def test_a_vocabulary_in_another_order_is_matched_by_identity() -> None:
     before = tiny_checkpoint(characters="zab")
     said = text("abzzab" * 50)
-    corpus = split(said, 0.0, vocabulary_of([said], "zab"))
+    corpus = split(said, 0.0, vocabulary_of([said], Vocabulary("zab")))
     weights = grow(before, corpus, seed=0)
     np.testing.assert_array_equal(
         weights["embedding"], before.weights["embedding"][[1, 2, 0]]
@@ -116,7 +119,7 @@ def test_a_text_of_new_characters_only() -> None:
     before = tiny_checkpoint(characters=OLD)
     said = text("中文中国" * 100)
     for known in ("", OLD):
-        corpus = split(said, 0.1, vocabulary_of([said], known))
+        corpus = split(said, 0.1, vocabulary_of([said], Vocabulary(known)))
         weights = grow(before, corpus, seed=0)
         assert all(np.isfinite(array).all() for array in weights.values())
         assert weights["embedding"].shape[0] == len(corpus.vocabulary)
@@ -125,7 +128,7 @@ def test_a_text_of_new_characters_only() -> None:
 def test_a_character_of_the_validation_part_only_is_likely_enough_to_be_found() -> None:
     before = tiny_checkpoint(characters=OLD)
     said = text("abcde\n" * 100 + "!")
-    corpus = split(said, 0.1, vocabulary_of([said], OLD))
+    corpus = split(said, 0.1, vocabulary_of([said], Vocabulary(OLD)))
     weights = grow(before, corpus, seed=0)
     model = Engine(before.model, corpus.vocabulary, weights)
     chance = probabilities(model, "abcde\n")[:, int(model.vocabulary.encode("!")[0])]

@@ -59,7 +59,9 @@ class Trainer:
 @pytest.fixture
 def tf(monkeypatch):
     """Stand in for the modules that import TensorFlow."""
-    runtime = SimpleNamespace(choose_plan=lambda settings, runtime: (CHOSEN, ["tried out"]))
+    runtime = SimpleNamespace(
+        choose_plan=lambda settings, runtime, end: (CHOSEN, ["tried out"])
+    )
     trainer = SimpleNamespace(Trainer=Trainer)
     monkeypatch.setitem(sys.modules, "chargen.training.tf.runtime", runtime)
     monkeypatch.setitem(sys.modules, "chargen.training.tf.trainer", trainer)
@@ -129,7 +131,7 @@ def test_a_model_that_is_trained_further_is_given_and_named():
 
 
 def test_checking_what_the_machine_can_do_is_not_part_of_a_run(tf):
-    def choose_plan(settings, runtime):
+    def choose_plan(settings, runtime, end):
         time.sleep(0.3)
         return Plan(), ["checked"]
 

@@ -153,7 +153,7 @@ def test_a_part_from_a_file_is_a_part_of_the_corpus():
     Path("held.txt").write_text("a clerk who counted pepper", encoding="utf-8")
     resolved = asked("story.txt", {"steps": 1, "validation": "held.txt"})
     corpus = resolved.corpus
-    assert corpus.vocabulary.decode(corpus.validation).endswith("pepper")
+    assert corpus.vocabulary.decode(corpus.validation.read()).endswith("pepper")
     assert resolved.settings.validation == "held.txt"
     sources = [(source.role, source.name) for source in corpus.sources]
     assert sources == [("train", "story.txt"), ("validation", "held.txt")]

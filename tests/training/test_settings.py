@@ -17,6 +17,7 @@ from chargen.checks import options_of
 from chargen.model.cells import CELLS
 from chargen.model.shape import MAX_LAYERS, ModelConfig
 from chargen.text.batches import WINDOWS, Shuffled, Streams
+from chargen.text.parts import Plain
 from chargen.training.plan import MAX_THREADS
 from chargen.training.settings import (
     CHANGEABLE,
@@ -257,13 +258,13 @@ def test_given_settings_are_the_settings_as_keyword_arguments():
 def test_batches_are_cut_as_the_settings_ask():
     asked = {"batch_size": 3, "seq_length": 7, "seed": 9}
     ids = np.arange(300, dtype=np.int32)
-    streams = Settings(windows="streams", stride=4, **asked).batches(ids)
+    streams = Settings(windows="streams", stride=4, **asked).batches(Plain(ids))
     assert isinstance(streams, Streams)
-    shuffled = Settings(windows="shuffled", stride=4, **asked).batches(ids)
+    shuffled = Settings(windows="shuffled", stride=4, **asked).batches(Plain(ids))
     assert isinstance(shuffled, Shuffled)
     for cut, expected in (
-        (streams, Streams(ids, **asked)),
-        (shuffled, Shuffled(ids, stride=4, **asked)),
+        (streams, Streams(Plain(ids), **asked)),
+        (shuffled, Shuffled(Plain(ids), stride=4, **asked)),
     ):
         inputs, targets, fresh = cut.batch(5)
         assert fresh == expected.batch(5)[2]

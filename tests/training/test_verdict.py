@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chargen.text.corpus import split
-from chargen.text.reading import Text
+from chargen.text.encoded import encode_text
 from chargen.training import verdict as module
 from chargen.training.verdict import describe_loss, verdict, xz_nats
 
@@ -30,7 +30,7 @@ def log(*losses):
 
 
 def corpus(train, validation):
-    texts = [Text(c, "novel.txt", "utf-8", len(c), "") for c in (train, validation)]
+    texts = [encode_text(c) for c in (train, validation)]
     return split(texts[0], texts[1] if validation else 0)
 
 

@@ -28,6 +28,7 @@ def logits(
     cell: str,
     plan: Plan,
     *,
+    end: int | None = None,
     dropout: float = 0.0,
     key: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, Tensors]:
@@ -39,6 +40,7 @@ def logits(
         states: (B, H) each, layer by layer; for LSTM h before c.
         cell: "rnn", "lstm" or "gru".
         plan: how to compute it; `shards` is not used.
+        end: the id that is read from zero states; None if there is none.
         dropout: the share of each layer's output that is dropped.
         key: (2,) int32, the key of the dropout masks; needed if anything is dropped.
 
@@ -48,6 +50,7 @@ def logits(
     embedding, *layers, kernel, bias = weights
     count = len(CELLS[cell].states)
     after: Tensors = []
+    keep = None if end is None else tf.cast(tf.not_equal(ids, end), tf.float32)[..., None]
     x = ids
     for i in range(len(layers) // 3):
         inputs_kernel, recurrent_kernel, both = layers[3 * i : 3 * i + 3]
@@ -57,7 +60,7 @@ def logits(
         else:
             zx = embedded_dense(ids, embedding, inputs_kernel, inputs_bias, plan)
         before = list(states[count * i : count * (i + 1)])
-        x, new = recur(zx, recurrent_kernel, recurrent_bias, before, cell, plan)
+        x, new = recur(zx, recurrent_kernel, recurrent_bias, before, cell, plan, keep)
         after += new
         if dropout and key is not None:
             x = _dropped(x, dropout, tf.stack([key[0] + (i << 24), key[1]]), plan)
@@ -139,16 +142,18 @@ def losses(
     states: Sequence[tf.Tensor],
     cell: str,
     plan: Plan,
+    *,
+    end: int | None = None,
 ) -> tuple[tf.Tensor, Tensors]:
     """Return the loss of each target (B, T), in nats, and the new states.
 
     Args:
-        weights, inputs, targets, states, cell, plan: as for `loss_and_gradients`.
+        weights, inputs, targets, states, cell, plan, end: as for `loss_and_gradients`.
     """
     weights = [tf.convert_to_tensor(weight) for weight in weights]
     found, after = [], []
     for own, part, part_targets, part_states in _shards(inputs, targets, states, plan):
-        part_logits, new = logits(weights, part, part_states, cell, own)
+        part_logits, new = logits(weights, part, part_states, cell, own, end=end)
         found.append(tf.transpose(nats(part_logits, part_targets, own)))
         after.append(new)
     return tf.concat(found, 0), _joined(after)
@@ -162,6 +167,7 @@ def loss_and_gradients(
     cell: str,
     plan: Plan,
     *,
+    end: int | None = None,
     dropout: float = 0.0,
     key: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, list[Tensors], Tensors]:
@@ -170,7 +176,7 @@ def loss_and_gradients(
     Args:
         weights: in the order of `ModelConfig.weight_shapes`.
         inputs, targets: (B, T) int32.
-        states, cell, plan, dropout, key: as for `logits`.
+        states, cell, plan, end, dropout, key: as for `logits`.
 
     Returns:
         The mean loss of the batch in nats; for each shard, a list of gradients in the
@@ -189,6 +195,7 @@ def loss_and_gradients(
                 part_states,
                 cell,
                 own,
+                end=end,
                 dropout=dropout,
                 key=part_key,
             )

@@ -6,6 +6,8 @@ checked.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from chargen.model.cells import CELLS
@@ -19,13 +21,37 @@ With Keras's 0.05, the first passes learn next to nothing.
 """
 
 
-def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> keras.Model:
+class _ItemCell(keras.layers.Layer):
+    """A cell that starts from zero states where an item begins.
+
+    The last column of its inputs is 0 there, and 1 elsewhere.
+    """
+
+    def __init__(self, cell: keras.layers.Layer) -> None:
+        super().__init__()
+        self.cell = cell
+        self.state_size = cell.state_size
+        self.output_size = cell.output_size
+
+    def build(self, shape: tuple[int | None, int]) -> None:
+        batch, width = shape
+        self.cell.build((batch, width - 1))
+
+    def call(self, inputs: Any, states: list[Any]) -> Any:
+        keep = inputs[:, -1:]
+        return self.cell(inputs[:, :-1], [keep * state for state in states])
+
+
+def build_model(
+    config: ModelConfig, vocabulary_size: int, *, seed: int, end: int | None = None
+) -> keras.Model:
     """Build Embedding → (RNN → dropout) × layers → Dense with explicit states.
 
     Args:
         config: the model's shape.
         vocabulary_size: V.
         seed: the seed of the initial weights.
+        end: the id that is read from zero states; None if there is none.
 
     Returns:
         A functional model [ids (B, T), *states] → [logits (B, T, V), *new states]. The
@@ -48,16 +74,20 @@ def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> kera
         ),
         name="embedding",
     )(ids)
+    keep = None
+    if end is not None:
+        keep = keras.ops.cast(keras.ops.not_equal(ids, end), "float32")[..., None]
     new_states = []
     for i in range(config.layers):
-        layer = getattr(keras.layers, CELLS[config.cell].keras)(
-            config.units,
+        layer = _recurrent_layer(
+            config,
             kernel_initializer=initial(keras.initializers.GlorotUniform),
             recurrent_initializer=initial(keras.initializers.Orthogonal),
-            return_sequences=True,
-            return_state=True,
+            items=keep is not None,
             name=f"rnn_{i}",
         )
+        if keep is not None:
+            x = keras.ops.concatenate([x, keep], -1)
         x, *after = layer(x, initial_state=states[count * i : count * (i + 1)])
         new_states += after
         if config.dropout:
@@ -72,3 +102,15 @@ def build_model(config: ModelConfig, vocabulary_size: int, *, seed: int) -> kera
         name="dense",
     )(x)
     return keras.Model([ids, *states], [logits, *new_states])
+
+
+def _recurrent_layer(
+    config: ModelConfig, *, items: bool, name: str, **initializers: keras.Initializer
+) -> keras.layers.Layer:
+    """Return a recurrent layer of Keras; for items, a slower one around an `_ItemCell`."""
+    kind = CELLS[config.cell].keras
+    options = {"return_sequences": True, "return_state": True, "name": name}
+    if not items:
+        return getattr(keras.layers, kind)(config.units, **initializers, **options)
+    cell = getattr(keras.layers, f"{kind}Cell")(config.units, **initializers)
+    return keras.layers.RNN(_ItemCell(cell), **options)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from chargen.errors import TrainingError
 from chargen.model.cells import CELLS
 from chargen.runs.tensors import Arrays
-from chargen.text.scored import ScoredStreams
+from chargen.text.scored import Layout
 from chargen.training.cadence import EVALUATION_WINDOW
 from chargen.training.plan import Plan
 from chargen.training.settings import Settings
@@ -33,16 +33,26 @@ class Learner:
         vocabulary_size: V.
         batch_size: B, the number of streams or windows that are trained at once.
         plan: how a step is computed.
+        end: the id that is read from zero states: the mark that ends an item, and that
+            begins the next one; None if the text is not made of items.
     """
 
     def __init__(
-        self, settings: Settings, vocabulary_size: int, *, batch_size: int, plan: Plan
+        self,
+        settings: Settings,
+        vocabulary_size: int,
+        *,
+        batch_size: int,
+        plan: Plan,
+        end: int | None = None,
     ) -> None:
         self._settings = settings
         self._names = list(settings.model.weight_shapes(vocabulary_size))
         with float32():
-            model = build_model(settings.model, vocabulary_size, seed=settings.seed)
-            self._update = Update(model, settings, plan)
+            model = build_model(
+                settings.model, vocabulary_size, seed=settings.seed, end=end
+            )
+            self._update = Update(model, settings, plan, end=end)
         self._states = self._zero_states(batch_size)
 
     def start_from(self, weights: Arrays) -> None:
@@ -81,34 +91,33 @@ class Learner:
 
     def score(
         self,
-        streams: ScoredStreams,
+        layout: Layout,
         before: Callable[[], object],
         after: Callable[[], object],
     ) -> float:
         """Return the mean loss over the scored targets in nats, with the state carried.
 
         Args:
-            streams: what to score.
+            layout: what to score.
             before, after: called before and after the model is called, which happens once
                 for every window of `EVALUATION_WINDOW` characters; `before` may raise.
         """
-        states = self._zero_states(len(streams.inputs))
+        states = self._zero_states(len(layout.starts))
         total = 0.0
-        length = streams.inputs.shape[1]
-        window = min(EVALUATION_WINDOW, length)
-        for start in range(0, length, window):
+        window = min(EVALUATION_WINDOW, layout.length)
+        for start in range(0, layout.length, window):
             before()
-            part = np.s_[:, start : start + window]
+            part = layout.window(start, start + window)
             # All windows have one length: for another one, it would be compiled anew.
-            missing = max(0, start + window - length)
+            missing = max(0, start + window - layout.length)
             inputs, targets, scored = (
-                np.pad(x[part], ((0, 0), (0, missing)))
-                for x in (streams.inputs, streams.targets, streams.scored)
+                np.pad(x, ((0, 0), (0, missing)))
+                for x in (part.inputs, part.targets, part.scored)
             )
             losses, states = self._update.score(inputs, targets, states)
             total += float(losses.numpy()[scored].sum(dtype=np.float64))
             after()
-        return total / max(1, streams.characters)
+        return total / max(1, layout.characters)
 
     def weights(self) -> dict[str, npt.NDArray]:
         """Return the averaged weights by name: these are scored, sampled and kept."""

@@ -15,7 +15,9 @@ computed for all time steps beforehand (Keras's gate order):
                h' = z ∘ h + (1 - z) ∘ tanh(n + r ∘ m)       (Cho et al. 2014, the form
                with the reset gate after the product, as in cuDNN)
 
-Sequences are time-major, (T, B, ·), where Keras has (B, T, ·).
+Sequences are time-major, (T, B, ·), where Keras has (B, T, ·). In a text that is made of
+items, the states are zero before a time step that reads an end mark: both loops multiply
+them by a mask, and so the gradients stop there, too.
 """
 
 from __future__ import annotations
@@ -143,6 +145,11 @@ def _rows(x: tf.Tensor) -> tf.TensorArray:
     return tf.TensorArray(x.dtype, x.shape[0], element_shape=x.shape[1:]).unstack(x)
 
 
+def _masked(states: Tensors, keep: tf.Tensor | None, t: tf.Tensor) -> Tensors:
+    """Return states, or their gradients, with zeros where time step t begins an item."""
+    return states if keep is None else [keep[t] * state for state in states]
+
+
 def _forward(
     zx: tf.Tensor,
     kernel: tf.Tensor,
@@ -150,6 +157,7 @@ def _forward(
     states: Tensors,
     cell: str,
     plan: Plan,
+    keep: tf.Tensor | None,
 ) -> tuple[Tensors, Tensors]:
     """Return what the gradient needs and the states of all time steps, each (T, B, ·)."""
     step, inputs = GRADIENTS[cell], _rows(zx)
@@ -159,7 +167,7 @@ def _forward(
     arrays += [_array(steps, batch, units) for _ in states]
 
     def body(t: tf.Tensor, *carried: Any) -> tuple[Any, ...]:
-        before, arrays = list(carried[:count]), carried[count:]
+        before, arrays = _masked(list(carried[:count]), keep, t), carried[count:]
         zh = product(operand(before[0], plan.precision), kernel, xla=plan.xla) + bias
         kept, after = step.forward(inputs.read(t), zh, before)
         written = [a.write(t, x) for a, x in zip(arrays, kept + after, strict=True)]
@@ -181,6 +189,7 @@ def _backward(
     kernel: tf.Tensor,
     cell: str,
     plan: Plan,
+    keep: tf.Tensor | None,
 ) -> tuple[tf.Tensor, Tensors]:
     """Return the gradients of the products, (T, B, ·), and of the first states.
 
@@ -191,6 +200,7 @@ def _backward(
         first: the first states.
         after: the states after each time step.
         kernel: as `_backward_kernel` returned it.
+        keep: as for `recur`.
     """
     step = GRADIENTS[cell]
     steps, batch, units = outputs.shape
@@ -207,12 +217,13 @@ def _backward(
         gradients, direct = step.backward(
             d,
             [rows.read(t) for rows in kept_rows],
-            [rows.read(t) for rows in with_first],
+            _masked([rows.read(t) for rows in with_first], keep, t),
             [rows.read(t + 1) for rows in with_first],
         )
         through = operand(gradients[:, : step.recurrent * units], plan.precision)
         transposed = plan.precision == "bfloat16"
         direct[0] += product(through, kernel, xla=plan.xla, transpose_b=transposed)
+        direct = _masked(direct, keep, t)
         return (k + 1, *direct, array.write(t, gradients))
 
     array = _array(steps, batch, step.gradients * units)
@@ -237,8 +248,9 @@ def _backward_kernel(kernel: tf.Tensor, plan: Plan) -> tf.Tensor:
     return tf.transpose(kernel)
 
 
-def _before(first: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    return tf.concat([first[None], after[:-1]], 0)
+def _before(first: tf.Tensor, after: tf.Tensor, keep: tf.Tensor | None) -> tf.Tensor:
+    before = tf.concat([first[None], after[:-1]], 0)
+    return before if keep is None else before * keep
 
 
 def _split_gradients(gradients: tf.Tensor, cell: str, units: int) -> tuple[tf.Tensor, ...]:
@@ -253,6 +265,7 @@ def recur(
     states: Tensors,
     cell: str,
     plan: Plan,
+    keep: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, Tensors]:
     """Run a layer over a sequence, given the product of its inputs.
 
@@ -263,6 +276,8 @@ def recur(
         states: (B, H) each; for LSTM h before c.
         cell: "rnn", "lstm" or "gru".
         plan: how to compute it.
+        keep: (T, B, 1) float32, 0 where the states become zero before the time step and 1
+            elsewhere; None if they never do.
 
     Returns:
         The outputs (T, B, H) and the states after the last time step.
@@ -274,19 +289,21 @@ def recur(
     @tf.custom_gradient
     def call(zx: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, *first: tf.Tensor) -> Any:
         ready = compiled(_forward_kernel, plan)(kernel, plan)
-        kept, after = compiled(_forward, plan)(zx, ready, bias, list(first), cell, plan)
+        kept, after = compiled(_forward, plan)(
+            zx, ready, bias, list(first), cell, plan, keep
+        )
 
         def gradient(outputs: tf.Tensor, *last: tf.Tensor) -> tuple[tf.Tensor, ...]:
             ready = compiled(_backward_kernel, plan)(kernel, plan)
             gradients, d_first = compiled(_backward, plan)(
-                outputs, list(last), kept, list(first), after, ready, cell, plan
+                outputs, list(last), kept, list(first), after, ready, cell, plan, keep
             )
             d_inputs = d_recurrent = gradients
             if CELLS[cell].two_biases:
                 d_inputs, d_recurrent = compiled(_split_gradients, plan)(
                     gradients, cell, kernel.shape[0]
                 )
-            before = compiled(_before, plan)(first[0], after[0])
+            before = compiled(_before, plan)(first[0], after[0], keep)
             d_kernel = kernel_gradient(before, d_recurrent, plan)
             d_bias = bias_gradient(d_recurrent, plan) if has_bias else tf.zeros_like(bias)
             return (d_inputs, d_kernel, d_bias, *d_first)

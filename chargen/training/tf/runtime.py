@@ -37,6 +37,9 @@ TRANSIENT = (
 )
 """Errors that say something about the moment, not about the machine: not remembered."""
 
+CHARACTERS = 11
+"""How many ids the models have that are checked."""
+
 LEAST_ROWS = 4
 """The fewest rows of a batch in a shard: with fewer, a product costs just as much."""
 
@@ -96,11 +99,19 @@ def prepare_tensorflow(settings: Settings) -> Runtime:
     return Runtime(threads, gpu, tuple(notes))
 
 
-def choose_plan(settings: Settings, runtime: Runtime) -> tuple[Plan, list[str]]:
+def choose_plan(
+    settings: Settings, runtime: Runtime, *, end: int | None = None
+) -> tuple[Plan, list[str]]:
     """Return how steps are to be computed, and notes on what does not work here.
 
     The first time on a machine, a step of a small model is compared with Keras's own
-    layers, which takes some seconds; the outcome is kept in the user's cache folder.
+    layers, which takes some seconds; the outcome is kept in the user's cache folder. A
+    model of items has programs of its own, and so an outcome of its own.
+
+    Args:
+        settings: of the run.
+        runtime: what `prepare_tensorflow` returned.
+        end: the id of the end mark; None if the text is not made of items.
     """
     if settings.stock or runtime.gpu:  # on a GPU, Keras's layers run in cuDNN
         notes = []
@@ -117,9 +128,10 @@ def choose_plan(settings: Settings, runtime: Runtime) -> tuple[Plan, list[str]]:
         for plan in _from_fast_to_safe(wanted):
             name = f"{settings.cell} {plan.precision} {'xla' if plan.xla else 'plain'}"
             name += " sharded" if plan.shards > 1 else ""
+            name += "" if end is None else " items"
             if name not in outcomes:
                 try:
-                    outcomes[name] = _error(settings.cell, plan)
+                    outcomes[name] = _error(settings.cell, plan, items=end is not None)
                 except TRANSIENT:
                     continue
             if outcomes[name] is None:
@@ -152,8 +164,13 @@ def _from_fast_to_safe(plan: Plan) -> Iterator[Plan]:
             yield simpler
 
 
-def _error(cell: str, plan: Plan) -> str | None:
+def _error(cell: str, plan: Plan, *, items: bool = False) -> str | None:
     """Return what is wrong with training by a plan; None if nothing was found.
+
+    Args:
+        cell: of the model.
+        plan: what is checked.
+        items: whether one of the ids is an end mark.
 
     Raises:
         tf.errors.OpError: one of `TRANSIENT`.
@@ -161,20 +178,23 @@ def _error(cell: str, plan: Plan) -> str | None:
     plan = replace(plan, shards=min(plan.shards, 2))  # more would not check any better
     try:
         with float32():
-            return _step_error(cell, plan) or _update_error(cell, plan)
+            end = CHARACTERS - 1 if items else None
+            return _step_error(cell, plan, end) or _update_error(cell, plan, end)
     except TRANSIENT:
         raise
     except (tf.errors.OpError, ValueError, TypeError) as error:
         return f"{type(error).__name__}: {error}"[:500]
 
 
-def _step_error(cell: str, plan: Plan) -> str | None:
+def _step_error(cell: str, plan: Plan, end: int | None) -> str | None:
     """Return how a step differs from one of Keras's own layers; None if it does not."""
     config = ModelConfig(cell=cell, units=24, layers=2, embedding_size=8)
-    batch, length, characters = 5, 7, 11
-    model = build_model(config, characters, seed=1)
+    batch, length = 5, 7
+    model = build_model(config, CHARACTERS, seed=1, end=end)
     random = np.random.default_rng(1)
-    ids = random.integers(characters, size=(batch, length + 1), dtype=np.int32)
+    ids = random.integers(CHARACTERS, size=(batch, length + 1), dtype=np.int32)
+    if end is not None:
+        ids[1:-1, 2:-1:2] = end  # in some rows of each shard
     states = [
         tf.constant(random.normal(size=(batch, config.units)).astype(np.float32))
         for _ in range(len(CELLS[cell].states) * config.layers)
@@ -183,7 +203,7 @@ def _step_error(cell: str, plan: Plan) -> str | None:
 
     def fast(inputs: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]) -> Any:
         loss, shards, after = loss_and_gradients(
-            weights, inputs, targets, states, cell, plan
+            weights, inputs, targets, states, cell, plan, end=end
         )
         return loss, [tf.add_n(list(g)) for g in zip(*shards, strict=True)], after
 
@@ -207,16 +227,16 @@ def _step_error(cell: str, plan: Plan) -> str | None:
     return None
 
 
-def _update_error(cell: str, plan: Plan) -> str | None:
+def _update_error(cell: str, plan: Plan, end: int | None) -> str | None:
     """Return what is wrong, if updates do not lower the loss of the batch they are for.
 
     What the optimizers compute cannot be compared number by number: a first update is
     roughly the sign of each gradient, and rounding flips that sign near zero.
     """
     settings = Settings(cell=cell, units=24, layers=1, embedding_size=8)
-    model = build_model(settings.model, 11, seed=1)
-    update = Update(model, settings, plan)
-    ids = np.random.default_rng(2).integers(11, size=(5, 8), dtype=np.int32)
+    model = build_model(settings.model, CHARACTERS, seed=1, end=end)
+    update = Update(model, settings, plan, end=end)
+    ids = np.random.default_rng(2).integers(CHARACTERS, size=(5, 8), dtype=np.int32)
     states = [tf.zeros((5, settings.units))] * len(CELLS[cell].states)
     rate, key, newest = tf.constant(1e-2), tf.zeros(2, tf.int32), tf.ones(())
     losses = [

@@ -21,7 +21,6 @@ from chargen.runs.tensors import Arrays
 from chargen.system.clock import Clock
 from chargen.text.batches import Batches
 from chargen.text.corpus import Corpus
-from chargen.text.scored import scored_streams
 from chargen.training.cadence import MOST_ROLLBACKS, Cadence, Counters
 from chargen.training.events import (
     CheckpointDue,
@@ -35,7 +34,7 @@ from chargen.training.events import (
 from chargen.training.plan import Plan
 from chargen.training.settings import Settings
 from chargen.training.tf.learner import Learner
-from chargen.training.tf.validation import Validation
+from chargen.training.tf.validation import validation_of
 
 SMOOTHING = 0.98  # of the training loss that is shown and logged
 
@@ -88,13 +87,13 @@ class Trainer:
         self._starting = True  # the first update is compiled: no other takes so long
         self._published: int | None = None  # the step of the last checkpoint
         self._saved_seconds = 0.0
+        size, end = len(corpus.vocabulary), corpus.vocabulary.end
         self._learner = Learner(
-            settings, len(corpus.vocabulary), batch_size=batches.batch_size, plan=plan
+            settings, size, batch_size=batches.batch_size, plan=plan, end=end
         )
-        self._validation = None
-        if corpus.validation.size:
-            streams = scored_streams(corpus.validation, corpus.context)
-            self._validation = Validation(streams, self._learner, clock, self._check_stop)
+        self._validation = validation_of(
+            corpus, settings, self._learner, clock, self._check_stop
+        )
         self._cadence = Cadence(
             settings,
             batches.steps_per_epoch,

@@ -28,13 +28,23 @@ class Update:
         model: a model as `keras_model.build_model` returns it.
         settings: the settings of the run.
         plan: how to compute the functions.
+        end: the id that is read from zero states, as the model was built for; None if
+            there is none.
     """
 
-    def __init__(self, model: keras.Model, settings: Settings, plan: Plan) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        settings: Settings,
+        plan: Plan,
+        *,
+        end: int | None = None,
+    ) -> None:
         self._model = model
         self._variables = model.trainable_variables
         self._settings = settings
         self._plan = plan
+        self._end = end
         shapes = settings.model.weight_shapes(model.outputs[0].shape[-1])
         self._kernels = []
         if settings.optimizer == "soap":
@@ -119,6 +129,7 @@ class Update:
                 states,
                 self._settings.cell,
                 self._plan,
+                end=self._end,
                 dropout=self._settings.dropout,
                 key=key,
             )
@@ -183,7 +194,8 @@ class Update:
             )
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), states
         plan = replace(self._plan, precision="float32")
-        return losses(self.averaged, inputs, targets, states, self._settings.cell, plan)
+        cell = self._settings.cell
+        return losses(self.averaged, inputs, targets, states, cell, plan, end=self._end)
 
 
 def _squared_norm(gradients: list[Tensors]) -> tf.Tensor:

@@ -33,19 +33,35 @@ def error(ours, theirs):
 
 
 class Case:
-    """A model with weights and states of which none is zero, and a batch for it."""
+    """A model with weights and states of which none is zero, and a batch for it.
+
+    If it is made of items, one row has the end mark at the first time step, one at the
+    last, one at several, one at all, and one at none.
+    """
 
     def __init__(
-        self, cell, layers=1, characters=FEW, *, units=6, embedding_size=4, dropout=0.0
+        self,
+        cell,
+        layers=1,
+        characters=FEW,
+        *,
+        units=6,
+        embedding_size=4,
+        dropout=0.0,
+        items=False,
     ):
         from chargen.training.tf.keras_model import build_model
 
+        self.end = characters - 1 if items else None
         self.config = ModelConfig(cell, units, layers, embedding_size, dropout)
-        self.model = build_model(self.config, characters, seed=1)
+        self.model = build_model(self.config, characters, seed=1, end=self.end)
         random = np.random.default_rng(2)
         for variable in self.model.trainable_variables:
             variable.assign(variable + random.normal(0, 0.3, variable.shape))
         ids = random.integers(characters, size=(BATCH, STEPS + 1), dtype=np.int32)
+        if items:
+            ids[ids == self.end] = 0
+            ids[[0, 1, 2, 2, 2], [0, STEPS - 1, 2, 3, 5]] = ids[3] = self.end
         self.inputs, self.targets = ids[:, :-1], ids[:, 1:]
         self.states = [
             random.normal(0, 0.5, size=(BATCH, units)).astype(np.float32)
@@ -65,6 +81,7 @@ class Case:
 
         def call(*arguments):
             options = {"dropout": dropout, "key": None if key is None else tf.constant(key)}
+            options["end"] = self.end
             return loss_and_gradients(*arguments, self.config.cell, plan, **options)
 
         return tf.function(call, autograph=False)
@@ -147,6 +164,26 @@ def test_loss_gradients_and_states_are_those_of_keras(cell, layers, characters, 
     assert_same(Case(cell, layers, characters), plan, tolerance)
 
 
+@pytest.mark.parametrize(
+    ("cell", "characters", "plan"),
+    [
+        ("rnn", FEW, Plan(xla=False, shards=3)),
+        ("lstm", FEW, Plan(xla=False, shards=2)),
+        ("gru", MANY, Plan(xla=False, shards=1)),
+        ("lstm", FEW, Plan("bfloat16", xla=False)),
+        *(
+            pytest.param(cell, FEW, Plan(precision, shards=2), marks=slow)
+            for cell in CELLS
+            for precision in ("float32", "bfloat16")
+        ),
+    ],
+    ids=named,
+)
+def test_with_end_marks_they_are_those_of_keras(cell, characters, plan):
+    tolerance = FLOAT32 if plan.precision == "float32" else BFLOAT16
+    assert_same(Case(cell, 2, characters, items=True), plan, tolerance)
+
+
 def test_more_shards_than_streams_are_one_each():
     assert_same(Case("rnn"), Plan(xla=False, shards=BATCH + 3), FLOAT32)
 
@@ -225,21 +262,24 @@ def gru(x, before, kernel, recurrent, bias):
 EQUATIONS = {"rnn": rnn, "lstm": lstm, "gru": gru}
 
 
-def loss_by_equations(case, weights):
-    """The mean loss in float64, one character after the other."""
+def by_equations(case, weights):
+    """The mean loss and the last states in float64, one character after the other."""
     embedding, *layers, kernel, bias = weights
     count = len(CELLS[case.config.cell].states)
     states = [state.astype(np.float64) for state in case.states]
     step, total = EQUATIONS[case.config.cell], 0.0
     for t in range(STEPS):
         x = embedding[case.inputs[:, t]]
+        if case.end is not None:
+            ends = case.inputs[:, t] == case.end
+            states = [np.where(ends[:, None], 0.0, state) for state in states]
         for i in range(case.config.layers):
             before = states[count * i : count * (i + 1)]
             after = step(x, before, *layers[3 * i : 3 * i + 3])
             states[count * i : count * (i + 1)] = after
             x = after[0]
         total += log_loss(x @ kernel + bias, case.targets[:, t]).sum()
-    return total / case.targets.size
+    return total / case.targets.size, states
 
 
 def log_loss(logits, targets):
@@ -265,13 +305,17 @@ def differences(function, weights, size=1e-6):
     return gradients
 
 
+@pytest.mark.parametrize("items", [False, True], ids=["text", "items"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_gradients_are_those_of_finite_differences(cell):
-    case = Case(cell, 2, 3, units=2, embedding_size=2)
+def test_gradients_are_those_of_finite_differences(cell, items):
+    case = Case(cell, 2, 3, units=2, embedding_size=2, items=items)
     weights = [weight.numpy().astype(np.float64) for weight in case.weights]
-    loss, gradients, _ = case.fast(Plan(xla=False, shards=2))
-    assert float(loss) == pytest.approx(loss_by_equations(case, weights), rel=1e-6)
-    expected = differences(lambda changed: loss_by_equations(case, changed), weights)
+    loss, gradients, after = case.fast(Plan(xla=False, shards=2))
+    expected_loss, states = by_equations(case, weights)
+    assert float(loss) == pytest.approx(expected_loss, rel=1e-6)
+    for one, other in zip(after, states, strict=True):
+        assert error(one, other) <= FLOAT32
+    expected = differences(lambda changed: by_equations(case, changed)[0], weights)
     names = case.config.weight_shapes(3)
     for name, one, other in zip(names, gradients, expected, strict=True):
         assert error(one, other) <= FLOAT32, name

@@ -11,12 +11,13 @@ from chargen.sampling.engine import Engine
 from chargen.text.vocabulary import Vocabulary
 
 CHARACTERS = Vocabulary("abcdefghijklmnopqrs")
+ITEMS = Vocabulary("abcdefghijklmnopqr", end=True)
 
 
-def keras_model(config: ModelConfig, *, seed: int = 0):
+def keras_model(config: ModelConfig, *, seed: int = 0, end: int | None = None):
     from chargen.training.tf.keras_model import build_model
 
-    return build_model(config, len(CHARACTERS), seed=seed)
+    return build_model(config, len(CHARACTERS), seed=seed, end=end)
 
 
 def variables(model, config):
@@ -48,20 +49,21 @@ def flat(state):
 
 # With 19 characters, embeddings of 1 make a table larger than the model: none is made.
 @pytest.mark.parametrize(("layers", "embedding_size"), [(1, 5), (3, 5), (1, 1)])
+@pytest.mark.parametrize("vocabulary", [CHARACTERS, ITEMS], ids=["text", "items"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_engine_equals_keras_step_by_step(cell, layers, embedding_size):
+def test_engine_equals_keras_step_by_step(cell, vocabulary, layers, embedding_size):
     units = 17 if embedding_size > 1 else 8
     config = ModelConfig(
         cell=cell, units=units, layers=layers, embedding_size=embedding_size
     )
-    model = keras_model(config)
+    model = keras_model(config, end=vocabulary.end)
     weights = perturbed(get_weights(model, config), seed=layers)
     for name, variable in variables(model, config).items():
         variable.assign(weights[name])
-    engine = Engine(config, CHARACTERS, weights)
+    engine = Engine(config, vocabulary, weights)
     assert (engine._table is not None) == (embedding_size > 1 or cell == "rnn")
     for batch in (1, 4):
-        ids = np.random.default_rng(batch).integers(len(CHARACTERS), size=(batch, 50))
+        ids = np.random.default_rng(batch).integers(len(vocabulary), size=(batch, 50))
         state = engine.zero_state(batch)
         expected, *after = model([ids, *flat(state)], training=False)
         for t in range(50):
@@ -87,10 +89,11 @@ def test_explicit_states_carry_a_text_across_calls():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.parametrize("end", [None, 18])
 @pytest.mark.parametrize("cell", CELLS)
-def test_weights_have_the_names_and_shapes_of_the_format(cell):
+def test_weights_have_the_names_and_shapes_of_the_format(cell, end):
     config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4)
-    weights = get_weights(keras_model(config), config)
+    weights = get_weights(keras_model(config, end=end), config)
     found = {name: array.shape for name, array in weights.items()}
     assert found == config.weight_shapes(len(CHARACTERS))
     assert all(array.dtype == np.float32 for array in weights.values())
@@ -108,6 +111,14 @@ def test_initial_weights_depend_on_the_seed_alone():
     assert not np.array_equal(one["rnn.0.kernel"], other["rnn.0.kernel"])
     # Two layers of one kind must not start alike.
     assert not np.array_equal(one["rnn.0.recurrent_kernel"], one["rnn.1.recurrent_kernel"])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_model_of_items_begins_with_the_weights_of_any_other(cell):
+    config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4)
+    plain, items = (get_weights(keras_model(config, end=end), config) for end in (None, 3))
+    for name, array in plain.items():
+        np.testing.assert_array_equal(array, items[name])
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from chargen.errors import TrainingError
+from chargen.model.cells import CELLS
 from chargen.sampling.engine import Engine
-from chargen.text.scored import ScoredStreams
+from chargen.text.parts import Plain
+from chargen.text.scored import Layout
 from chargen.text.vocabulary import Vocabulary
 from chargen.training.cadence import EVALUATION_WINDOW
 from chargen.training.plan import STOCK, Plan
 from chargen.training.settings import Settings
 
 CHARACTERS = Vocabulary("abcdefghijk")
+ITEMS = Vocabulary("abcdefghij", end=True)
 BATCH, LENGTH = 4, 16
 PLAIN = Plan(xla=False)
 RATE = 0.01
@@ -21,18 +24,25 @@ RATE = 0.01
 pytestmark = pytest.mark.usefixtures("pools")
 
 
-def learner(*, plan=PLAIN, **settings):
+def learner(*, plan=PLAIN, end=None, **settings):
     from chargen.training.tf.learner import Learner
 
     tiny = {"cell": "rnn", "units": 12, "layers": 1, "embedding_size": 6, "dropout": 0.0}
     settings = Settings(**{**tiny, **settings})
-    return Learner(settings, len(CHARACTERS), batch_size=BATCH, plan=plan)
+    return Learner(settings, len(CHARACTERS), batch_size=BATCH, plan=plan, end=end)
 
 
 def batch(step):
     random = np.random.default_rng([1, step])
     ids = random.integers(len(CHARACTERS), size=(BATCH, LENGTH + 1), dtype=np.int32)
     return ids[:, :-1], ids[:, 1:]
+
+
+def laid_out(ids, begins=None):
+    """Rows of ids (S, L + 1) as S streams, each scored from one of its targets on."""
+    count, length = ids.shape
+    starts = tuple(range(0, ids.size, length))
+    return Layout(Plain(ids.ravel()), starts, begins or (0,) * count, length - 1)
 
 
 def train(model, steps, *, rate=RATE):
@@ -78,15 +88,16 @@ def test_states_are_carried_unless_a_batch_is_fresh():
 def test_the_loss_is_the_mean_before_the_update():
     model = learner()
     inputs, targets = batch(0)
-    streams = ScoredStreams(inputs, targets, np.ones(inputs.shape, bool))
-    before = model.score(streams, lambda: None, lambda: None)
+    layout = laid_out(np.concatenate([inputs, targets[:, -1:]], 1))
+    before = model.score(layout, lambda: None, lambda: None)
     assert train(model, [0]) == pytest.approx([before], rel=1e-6)
-    assert model.score(streams, lambda: None, lambda: None) < before
+    assert model.score(layout, lambda: None, lambda: None) < before
 
 
-def by_engine(settings, weights, streams):
+def by_engine(settings, weights, layout, *, vocabulary=CHARACTERS):
     """The mean loss of what is scored, one character after the other."""
-    engine = Engine(settings.model, CHARACTERS, weights)
+    streams = layout.window(0, layout.length)
+    engine = Engine(settings.model, vocabulary, weights)
     state, total = engine.zero_state(len(streams.inputs)), 0.0
     for ids, targets, scored in zip(
         streams.inputs.T, streams.targets.T, streams.scored.T, strict=True
@@ -106,14 +117,52 @@ def test_a_score_is_the_mean_of_all_that_is_scored(length, calls):
     train(model, range(3))
     random = np.random.default_rng(5)
     ids = random.integers(len(CHARACTERS), size=(3, length + 1), dtype=np.int32)
-    scored = np.arange(length) >= np.array([0, 4, 9])[:, None]
-    streams = ScoredStreams(ids[:, :-1], ids[:, 1:], scored)
+    layout = laid_out(ids, (0, 4, 9))
     before, told = all_of(model), []
-    found = model.score(streams, lambda: told.append("<"), lambda: told.append(">"))
+    found = model.score(layout, lambda: told.append("<"), lambda: told.append(">"))
     assert told == ["<", ">"] * calls
     settings = Settings(cell="rnn", units=12, layers=1, embedding_size=6)
-    assert found == pytest.approx(by_engine(settings, model.weights(), streams), abs=1e-5)
+    assert found == pytest.approx(by_engine(settings, model.weights(), layout), abs=1e-5)
     assert_same(all_of(model), before)
+
+
+@pytest.mark.parametrize(
+    ("cell", "plan"),
+    [
+        ("lstm", PLAIN),
+        ("gru", STOCK),
+        *(pytest.param(cell, Plan(shards=2), marks=pytest.mark.slow) for cell in CELLS),
+    ],
+    ids=["plain", "stock", *(f"xla {cell}" for cell in CELLS)],
+)
+def test_a_score_of_items_is_what_the_engine_gives_them(cell, plan):
+    model = learner(cell=cell, layers=2, end=ITEMS.end, plan=plan)
+    train(model, range(3))
+    random = np.random.default_rng(6)
+    ids = random.integers(len(ITEMS), size=(3, 2 * EVALUATION_WINDOW), dtype=np.int32)
+    ids[0] %= ITEMS.end  # one long item
+    layout = laid_out(ids)
+    found = model.score(layout, lambda: None, lambda: None)
+    settings = Settings(cell=cell, units=12, layers=2, embedding_size=6)
+    items, text = (
+        by_engine(settings, model.weights(), layout, vocabulary=vocabulary)
+        for vocabulary in (ITEMS, CHARACTERS)
+    )
+    assert found == pytest.approx(items, abs=1e-5)
+    assert found != pytest.approx(text, abs=1e-4)
+
+
+@pytest.mark.parametrize("plan", [PLAIN, STOCK], ids=["plain", "stock"])
+def test_an_end_mark_changes_what_is_learned_but_not_what_is_put_down(plan):
+    found = []
+    for end in (None, ITEMS.end):
+        model = learner(cell="gru", layers=2, end=end, plan=plan)
+        train(model, range(2))
+        found.append(all_of(model))
+    text, items = found
+    shapes = [{name: (x.shape, x.dtype) for name, x in one.items()} for one in found]
+    assert shapes[0] == shapes[1]
+    assert not np.array_equal(text["rnn.1.kernel"], items["rnn.1.kernel"])
 
 
 def test_a_stop_is_obeyed_between_two_calls():
@@ -125,10 +174,9 @@ def test_a_stop_is_obeyed_between_two_calls():
             raise Stop
 
     model, told = learner(), []
-    ids = np.zeros((1, 3 * EVALUATION_WINDOW), np.int32)
+    layout = laid_out(np.zeros((1, 3 * EVALUATION_WINDOW), np.int32))
     with pytest.raises(Stop):
-        streams = ScoredStreams(ids, ids, np.ones(ids.shape, bool))
-        model.score(streams, check, lambda: told.append("one"))
+        model.score(layout, check, lambda: told.append("one"))
     assert told == ["one"]
 
 

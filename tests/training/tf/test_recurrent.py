@@ -49,7 +49,14 @@ def states_of(cell):
     return [random.normal(size=(BATCH, UNITS)).astype(np.float32) for _ in range(count)]
 
 
-def by_recur(cell, plan):
+def mask():
+    """Of a text made of items, (T, B, 1): a row of many beginnings, of one, and of none."""
+    keep = np.ones((STEPS, BATCH, 1), np.float32)
+    keep[[0, 4, 5, STEPS - 1], 0] = keep[3, 1] = 0
+    return keep
+
+
+def by_recur(cell, plan, keep=None):
     """What the model does with a layer: (x, states, weights) → [outputs, *states]."""
     import tensorflow as tf
 
@@ -60,7 +67,9 @@ def by_recur(cell, plan):
         kernel, recurrent_kernel, bias = weights
         bias, recurrent_bias = biases(bias, cell)
         zx = dense(tf.transpose(x, [1, 0, 2]), kernel, bias, plan)
-        outputs, after = recur(zx, recurrent_kernel, recurrent_bias, states, cell, plan)
+        outputs, after = recur(
+            zx, recurrent_kernel, recurrent_bias, states, cell, plan, keep
+        )
         return [tf.transpose(outputs, [1, 0, 2]), *after]
 
     return tf.function(call, autograph=False)
@@ -138,6 +147,51 @@ def test_results_and_gradients_are_those_of_keras(cell, plan, steps):
     assert {name: e for name, e in errors.items() if not e <= tolerance} == {}
     if plan.precision == "bfloat16":  # else nothing was rounded
         assert min(errors.values()) > FLOAT32
+
+
+def by_keras_in_steps(layer, keep):
+    """Keras's own layer, called for one time step after the other."""
+    import tensorflow as tf
+
+    def call(x, states, _):
+        outputs = []
+        for t in range(STEPS):
+            states = [keep[t] * state for state in states]
+            output, *states = layer(x[:, t : t + 1], initial_state=states)
+            outputs.append(output)
+        return [tf.concat(outputs, 1), *states]
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("cell", "plan"),
+    [
+        *((cell, Plan(xla=False)) for cell in CELLS),
+        ("lstm", Plan()),
+        ("gru", Plan("bfloat16")),
+        *(
+            pytest.param(cell, plan, marks=slow)
+            for cell in CELLS
+            for plan in (Plan(), Plan("bfloat16"), Plan("bfloat16", xla=False))
+            if (cell, plan) not in (("lstm", Plan()), ("gru", Plan("bfloat16")))
+        ),
+    ],
+    ids=named,
+)
+def test_where_an_item_begins_states_become_zero_and_gradients_stop(cell, plan):
+    layer, inputs, keep = keras_layer(cell), sequences(), mask()
+    weights = weights_of(layer)
+    theirs = results(by_keras_in_steps(layer, keep), inputs, cell, weights)
+    ours = results(by_recur(cell, plan, keep), inputs, cell, weights)
+    errors = {name: error(ours[name], theirs[name]) for name in theirs}
+    tolerance = FLOAT32 if plan.precision == "float32" else BFLOAT16
+    assert {name: e for name, e in errors.items() if not e <= tolerance} == {}
+    unmasked = results(by_recur(cell, plan), inputs, cell, weights)
+    assert min(error(unmasked[name], theirs[name]) for name in theirs) > tolerance
+    for i in range(len(states_of(cell))):  # exactly: not even a rounding error passes
+        assert not ours[f"gradient of state {i}"][0].any()
+        assert ours[f"gradient of state {i}"][1:].all()
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -52,7 +52,7 @@ def outcomes(monkeypatch, wrong):
 
     found = []
 
-    def check(cell, plan):
+    def check(cell, plan, *, items):
         found.append(plan)
         return wrong.get(plan)
 
@@ -74,10 +74,10 @@ def multiplies_bfloat16(monkeypatch, has):
         monkeypatch.setattr(module, "has_bfloat16", lambda: has)
 
 
-def choose(threads=2, gpu=False, **settings):
+def choose(threads=2, gpu=False, end=None, **settings):
     from chargen.training.tf.runtime import Runtime, choose_plan
 
-    return choose_plan(Settings(**settings), Runtime(threads, gpu))
+    return choose_plan(Settings(**settings), Runtime(threads, gpu), end=end)
 
 
 # --- the memory of checks ----------------------------------------------------------------
@@ -99,6 +99,23 @@ def test_another_cell_precision_or_sharding_is_another_check(checks, checked):
     assert len(checked) == 4
     choose(threads=7)  # like 2: shards are checked with two
     assert len(checked) == 4
+
+
+def test_a_text_of_items_has_a_check_of_its_own(checks, monkeypatch):
+    from chargen.training.tf import runtime
+
+    found = []
+
+    def check(cell, plan, *, items):
+        found.append(items)
+        return "differs by 3" if items and plan.xla else None
+
+    monkeypatch.setattr(runtime, "_error", check)
+    for _ in range(2):
+        assert choose() == (FAST, [])
+        assert choose(end=7)[0] == LADDER[2]
+        assert choose(end=70)[0] == LADDER[2]  # whichever the id is
+    assert found == [False, True, True, True]
 
 
 @pytest.mark.parametrize("what", ["cpu", "version", "tensorflow"])
@@ -163,7 +180,7 @@ def test_a_cache_folder_that_cannot_be_written_is_no_error(checks, checked):
 def test_a_check_that_is_interrupted_leaves_nothing(checks, monkeypatch):
     from chargen.training.tf import runtime
 
-    def interrupted(cell, plan):
+    def interrupted(cell, plan, *, items):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runtime, "_error", interrupted)
@@ -204,7 +221,7 @@ def test_a_failure_of_the_moment_is_not_remembered(checks, monkeypatch):
 
     from chargen.training.tf import runtime
 
-    def check(cell, plan):
+    def check(cell, plan, *, items):
         if full and plan == FAST:
             raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
@@ -299,27 +316,29 @@ def test_bfloat16_that_the_cpu_does_not_multiply_is_obeyed_with_a_note(
 
 
 @pytest.mark.parametrize(
-    ("cell", "plan"),
+    ("cell", "plan", "items"),
     [
-        pytest.param("rnn", Plan(xla=False, shards=2), marks=slow),
-        ("lstm", FAST),
+        pytest.param("rnn", Plan(xla=False, shards=2), False, marks=slow),
+        ("lstm", FAST, False),
+        ("lstm", FAST, True),
         *(
-            pytest.param(cell, plan, marks=slow)
+            pytest.param(cell, plan, False, marks=slow)
             for cell in CELLS
             for plan in LADDER
             if (cell, plan) not in (("lstm", FAST), ("rnn", LADDER[4]))
         ),
+        *(pytest.param(cell, FAST, True, marks=slow) for cell in ("rnn", "gru")),
     ],
     ids=lambda value: (
         f"{value.precision} {'xla' if value.xla else 'plain'} {value.shards}"
         if isinstance(value, Plan)
-        else value
+        else str(value)
     ),
 )
-def test_nothing_is_wrong_with_a_step_here(cell, plan):
+def test_nothing_is_wrong_with_a_step_here(cell, plan, items):
     from chargen.training.tf.runtime import _error
 
-    assert _error(cell, plan) is None
+    assert _error(cell, plan, items=items) is None
 
 
 def spoiled(monkeypatch, spoil):
@@ -349,6 +368,23 @@ def test_a_gradient_that_is_wrong_is_found(place, monkeypatch):
         monkeypatch, lambda loss, g, after: (loss, scaled(g, 1.01, place), after)
     )
     assert found == "differs by 0.01"
+
+
+@pytest.mark.parametrize("what", ["the states", "a kernel's gradient"])
+def test_an_end_mark_that_is_forgotten_is_found(what, monkeypatch):
+    from chargen.training.tf import recurrent, runtime
+
+    plan = Plan(xla=False)
+    assert runtime._error("rnn", plan, items=True) is None
+    if what == "the states":
+        step = runtime.loss_and_gradients
+        forgetful = lambda *arguments, end: step(*arguments)  # noqa: E731
+        monkeypatch.setattr(runtime, "loss_and_gradients", forgetful)
+    else:
+        before = recurrent._before
+        monkeypatch.setattr(recurrent, "_before", lambda h, hs, keep: before(h, hs, None))
+    assert runtime._error("rnn", plan, items=True).startswith("differs by ")
+    assert runtime._error("rnn", plan) is None
 
 
 def test_a_gradient_that_is_not_finite_is_found(monkeypatch):

@@ -14,11 +14,12 @@ import pytest
 import chargen
 from chargen.errors import Interrupted, TrainingError
 from chargen.model.cells import CELLS
-from chargen.runs.checkpoint import TEXT_POLICY, Checkpoint
+from chargen.runs.checkpoint import Checkpoint
 from chargen.sampling.engine import Engine
 from chargen.system.clock import Clock
 from chargen.text.corpus import split
-from chargen.text.reading import Text
+from chargen.text.encoded import Encoded, encode_text
+from chargen.text.policy import TextPolicy
 from chargen.training.events import CheckpointDue, Note, RolledBack, Stepped
 from chargen.training.plan import STOCK, Plan
 from chargen.training.settings import Settings
@@ -36,8 +37,8 @@ TINY = {
 }
 
 
-def text(characters: str = LINES * 20) -> Text:
-    return Text(characters, "lines.txt", "utf-8", len(characters), "0" * 64)
+def text(characters: str = LINES * 20) -> Encoded:
+    return encode_text(characters, "lines.txt")
 
 
 pytestmark = pytest.mark.usefixtures("pools")
@@ -98,7 +99,7 @@ class Training:
         return Checkpoint(
             model=self.settings.model,
             vocabulary=self.corpus.vocabulary,
-            text={"encoding": "utf-8", **TEXT_POLICY},
+            text=TextPolicy(),
             corpus=(),
             training=self.settings.to_dict(),
             step=event.progress.step,
@@ -150,12 +151,12 @@ def test_validation_loss_is_that_of_evaluate():
     model = Engine(training.settings.model, corpus.vocabulary, training.last.weights)
     decode = corpus.vocabulary.decode
     scored = chargen.evaluate(
-        model, decode(corpus.validation), context=decode(corpus.context)
+        model, decode(corpus.validation.read()), context=decode(corpus.context)
     )
     assert scored.characters == len(corpus.validation)
     assert training.last.validation == pytest.approx(scored.nats, abs=1e-4)
     # The context matters here, so a trainer that ignored it would be found out.
-    cold = chargen.evaluate(model, decode(corpus.validation), cold_every=8)
+    cold = chargen.evaluate(model, decode(corpus.validation.read()), cold_every=8)
     assert abs(cold.nats - scored.nats) > 1e-3
 
 

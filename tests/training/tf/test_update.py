@@ -10,6 +10,7 @@ from chargen.training.plan import STOCK, Plan
 from chargen.training.settings import OPTIMIZERS, Settings
 
 BATCH, STEPS, CHARACTERS = 5, 7, 11
+END = CHARACTERS - 1
 RATE = 1e-3
 PLAIN = Plan(xla=False, shards=2)
 
@@ -20,18 +21,18 @@ pytestmark = pytest.mark.usefixtures("pools")
 class Trained:
     """A model whose weights, biases among them, are far from zero, and its updates."""
 
-    def __init__(self, cell="gru", *, plan=PLAIN, layers=1, **settings):
+    def __init__(self, cell="gru", *, plan=PLAIN, layers=1, end=None, **settings):
         from chargen.training.tf.keras_model import build_model
         from chargen.training.tf.update import Update
 
         defaults = {"clip_norm": 0.0, "weight_decay": 0.1, "dropout": 0.0, "units": 6}
         settings = {**defaults, "embedding_size": 4, **settings}
         self.settings = Settings(cell=cell, layers=layers, **settings)
-        self.model = build_model(self.settings.model, CHARACTERS, seed=1)
+        self.model = build_model(self.settings.model, CHARACTERS, seed=1, end=end)
         random = np.random.default_rng(2)
         for variable in self.model.trainable_variables:
             variable.assign(variable + random.normal(0, 0.5, variable.shape))
-        self.update = Update(self.model, self.settings, plan)
+        self.update = Update(self.model, self.settings, plan, end=end)
         self.states = self.zero_states()
 
     def zero_states(self):
@@ -144,8 +145,11 @@ def test_updates_by_adamw_are_those_of_keras(cell, plan, clip_norm, steps):
         assert np.abs(new - old).max() > 2e-4
 
 
-def test_stock_and_fast_layers_train_alike():
-    ours, theirs = Trained("lstm", layers=2), Trained("lstm", layers=2, plan=STOCK)
+@pytest.mark.parametrize("end", [None, END])
+def test_stock_and_fast_layers_train_alike(end):
+    ours, theirs = (
+        Trained("lstm", layers=2, plan=plan, end=end) for plan in (PLAIN, STOCK)
+    )
     assert ours.train(3) == pytest.approx(theirs.train(3), rel=1e-5)
     assert_same(ours, theirs)
 
@@ -257,9 +261,9 @@ def test_stock_dropout_has_a_key_of_its_own_for_every_layer_step_and_seed():
 # --- scoring -----------------------------------------------------------------------------
 
 
-def scored(plan, *, cell="gru"):
+def scored(plan, *, cell="gru", end=None):
     """Losses and states of two windows, the states carried."""
-    trained = Trained(cell, plan=plan, layers=2, dropout=0.5)
+    trained = Trained(cell, plan=plan, layers=2, dropout=0.5, end=end)
     losses, states = [], trained.zero_states()
     for step in range(2):
         loss, states = trained.update.score(*batch(step), states)
@@ -267,6 +271,7 @@ def scored(plan, *, cell="gru"):
     return [np.concatenate(losses, 1), *(state.numpy() for state in states)]
 
 
+@pytest.mark.parametrize("end", [None, END])
 @pytest.mark.parametrize(
     ("cell", "plan"),
     [
@@ -276,9 +281,9 @@ def scored(plan, *, cell="gru"):
     ],
     ids=["plain", "stock", *(f"xla {cell}" for cell in CELLS)],
 )
-def test_scores_are_those_of_keras(cell, plan):
-    losses, *states = scored(plan, cell=cell)
-    trained = Trained(cell, plan=STOCK, layers=2, dropout=0.5)
+def test_scores_are_those_of_keras(cell, plan, end):
+    losses, *states = scored(plan, cell=cell, end=end)
+    trained = Trained(cell, plan=STOCK, layers=2, dropout=0.5, end=end)
     inputs, targets = (np.concatenate(x, 1) for x in zip(batch(0), batch(1), strict=True))
     zeros = [state.numpy() for state in trained.zero_states()]
     logits, *after = trained.model([inputs, *zeros], training=False)

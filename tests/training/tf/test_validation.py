@@ -7,7 +7,8 @@ import pytest
 
 from chargen.errors import TrainingError
 from chargen.system.clock import Clock
-from chargen.text.scored import scored_streams
+from chargen.text.parts import Plain
+from chargen.text.scored import lay_out
 from chargen.training.cadence import (
     EVALUATION_WINDOW,
     Cadence,
@@ -18,8 +19,8 @@ from chargen.training.settings import Settings
 
 # 16 streams of 20 windows.
 IDS = np.arange(16 * (20 * EVALUATION_WINDOW - 200) + 200, dtype=np.int32)
-STREAMS = scored_streams(IDS, np.zeros(1, np.int32))
-LENGTH = STREAMS.inputs.shape[1]
+STREAMS = lay_out(Plain(IDS), np.zeros(1, np.int32))
+LENGTH = STREAMS.length
 
 
 class Scored:
@@ -31,7 +32,7 @@ class Scored:
 
     def score(self, streams, before, after):
         self.streams.append(streams)
-        for _ in range(0, streams.inputs.shape[1], EVALUATION_WINDOW):
+        for _ in range(0, streams.length, EVALUATION_WINDOW):
             before()
             self.now += self.seconds + self.first
             self.first = 0.0
@@ -52,7 +53,7 @@ def fitted(learner, *, counters=None, **settings):
 
 
 def test_the_streams_are_what_these_tests_mean():
-    assert (len(STREAMS.inputs), LENGTH) == (16, 20 * EVALUATION_WINDOW)
+    assert (len(STREAMS.starts), LENGTH) == (16, 20 * EVALUATION_WINDOW)
 
 
 def test_without_a_time_budget_all_of_it_is_scored_and_nothing_is_measured():
@@ -86,8 +87,7 @@ def test_what_would_take_longer_is_cut_and_said():
         "beginnings of 16 parts): all of them would take more than a twentieth of the time"
     )
     assert found.loss() == 1.25
-    np.testing.assert_array_equal(learner.streams[-1].inputs, part.inputs)
-    np.testing.assert_array_equal(learner.streams[-1].scored, part.scored)
+    assert learner.streams[-1] == part
 
 
 @pytest.mark.parametrize("settings", [{"seconds": 1e6}, {"steps": 10}])

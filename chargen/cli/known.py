@@ -1,0 +1,55 @@
+"""What a model learned from, item by item: read again, or as its run remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from chargen.errors import TextError
+from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.find import find_checkpoint
+from chargen.runs.held_out import reading_of
+from chargen.runs.items import has_items, read_items
+from chargen.runs.run import POINTERS, is_step
+from chargen.sampling.items import TrainingItems
+from chargen.text.ingest import files_of, items_of
+from chargen.text.reading import TextFile
+from chargen.text.sources import find_inputs
+
+HOW = "give the training text with --corpus FILE, or train with --remember-items"
+"""How a user makes known what a model learned from."""
+
+
+def known_items(
+    name: str, checkpoint: Checkpoint, corpus: Sequence[str]
+) -> TrainingItems | None:
+    """Return what is known of the items that a model learned from.
+
+    Args:
+        name: the path or the name of the checkpoint.
+        checkpoint: what it holds; a model of items.
+        corpus: files and folders, or names of bundled texts, to read the items from. If
+            there are none, the run is asked.
+
+    Returns:
+        None if there is no corpus and the run remembers nothing.
+    """
+    if corpus:
+        items = TrainingItems.of(_items(checkpoint, corpus))
+        if not items.hashes.size:
+            raise TextError(f"there are no items in {', '.join(corpus)}")
+        return items
+    folder = _run_folder(find_checkpoint(name))
+    return TrainingItems(read_items(folder)) if has_items(folder) else None
+
+
+def _run_folder(path: Path) -> Path:
+    """Return the folder of the run that a run, a step or a pointer belongs to."""
+    return path.parent if path.name in POINTERS or is_step(path) else path
+
+
+def _items(checkpoint: Checkpoint, corpus: Sequence[str]) -> Iterator[str]:
+    """Yield the items of texts, without their labels, as the model's corpus was read."""
+    reading = reading_of(checkpoint)
+    for path in files_of(find_inputs(corpus)):
+        yield from (item.text for item in items_of(TextFile(path), reading))

@@ -1,0 +1,248 @@
+"""From files to codes: what a user names is read, prepared and divided into items, once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from chargen.checks import Choice, Flag, Name, check_options, documented, option
+from chargen.text.documents import Item, split_items
+from chargen.text.encoded import IN_MEMORY, Encoded, Encoder, ReadFile
+from chargen.text.lists import looks_like_a_list
+from chargen.text.policy import (
+    DOCUMENTS,
+    LABEL_END,
+    NEWLINES,
+    NORMALIZE,
+    TextPolicy,
+)
+from chargen.text.reading import TextFile, read_blocks
+from chargen.text.sources import Input
+from chargen.text.store import key_of, new_store, open_codes, open_store, publish
+
+HEAD = 2**22
+"""Characters from which it is told whether a text is a list."""
+
+
+@documented
+@dataclass(frozen=True)
+class Reading:
+    """How files are read, as far as a user can say.
+
+    Raises:
+        ValueError: a value is wrong, or contradicts another.
+    """
+
+    encoding: str | None = option(
+        None,
+        Name(),
+        "The encoding of the files; auto: find it out.",
+        group="data",
+        default="UTF-8, or what a byte order mark says",
+        common=True,
+    )
+    documents: str | None = option(
+        None,
+        Choice(DOCUMENTS),
+        "What the text is made of: items such as lines, each learned by itself; or none, "
+        "for one running text.",
+        group="data",
+        default="lines if it is plainly a list, otherwise none",
+        common=True,
+    )
+    column: str | None = option(
+        None,
+        Name(),
+        "The column of a .csv, .tsv or .jsonl file that holds the items.",
+        group="data",
+        default="none",
+    )
+    label: str | None = option(
+        None,
+        Name(),
+        "The column that holds a label for each item; sampling can ask for one.",
+        group="data",
+        default="none",
+    )
+    group_by: str | None = option(
+        None,
+        Name(),
+        "The column whose equal values are not divided between training and validation.",
+        group="data",
+        default="none",
+    )
+    normalize: str = option(
+        "nfc",
+        Choice(NORMALIZE),
+        "Unicode normalization; nfkc also makes one of full and half width, and the like.",
+        group="data",
+    )
+    lowercase: bool = option(False, Flag(), "Make all letters lower case.", group="data")
+    newlines: str = option(
+        "any",
+        Choice(NEWLINES),
+        "Which line ends become LF: any, CR LF alone (lf), or none (keep).",
+        group="data",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.column is not None and self.documents is None:
+            object.__setattr__(self, "documents", "column")
+        if (self.column is not None) != (self.documents == "column"):
+            raise ValueError("`documents='column'` and `column` belong together")
+        for name in ("label", "group_by"):
+            if getattr(self, name) is not None and self.column is None:
+                raise ValueError(f"`{name}` is a column beside `column`: give both")
+
+    @classmethod
+    def of(cls, settings: object) -> Reading:
+        """Return the part of a record of settings that says how files are read."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: getattr(settings, name) for name in names})
+
+    def policy(self, encoding: str = "utf-8") -> TextPolicy:
+        """Return what is recorded of it."""
+        return TextPolicy(
+            encoding=encoding,
+            newlines=self.newlines,
+            normalize=self.normalize,
+            lowercase=self.lowercase,
+            documents=self.documents or "none",
+            label=self.label is not None,
+        )
+
+
+def files_of(inputs: Sequence[Input]) -> list[Path]:
+    """Return the files of inputs, in order."""
+    return [file for each in inputs for file in each.files]
+
+
+def is_a_list(inputs: Sequence[Input], reading: Reading) -> bool:
+    """Whether the text is plainly a list of items, one a line, judged by its beginning."""
+    blocks = chain.from_iterable(
+        read_blocks(TextFile(path), encoding=reading.encoding, policy=reading.policy())
+        for path in files_of(inputs)
+    )
+    head, length = [], 0
+    for block in blocks:
+        head.append(block)
+        length += len(block)
+        if length >= HEAD:
+            break
+    return looks_like_a_list("".join(head)[:HEAD])
+
+
+def encode(inputs: Sequence[Input], reading: Reading, cache: Path | None = None) -> Encoded:
+    """Return the text of some files as codes; files follow each other line by line.
+
+    Args:
+        inputs: what to read, in order. Between two files stands a newline, if the first
+            does not end with one.
+        reading: how to read it.
+        cache: the folder where the codes of a large text are kept; None for no such place.
+
+    Raises:
+        TextError: a file cannot be read or decoded, or the items cannot be told apart.
+    """
+    paths = files_of(inputs)
+    passing = any(each.passing for each in inputs)
+    if cache is None or passing or _size(paths) < IN_MEMORY:
+        return _encoded(paths, reading, Encoder())
+    key = key_of(paths, dataclasses.asdict(reading))
+    found = open_store(cache, key, paths)
+    if found is not None:
+        return found
+    with new_store(cache, key) as folder:
+
+        def open_file() -> BinaryIO:
+            return open_codes(folder)
+
+        encoded = _encoded(paths, reading, Encoder(open_file))
+        if encoded.on_disk:
+            return publish(folder, cache, key, encoded)
+        return encoded
+
+
+def _size(paths: Sequence[Path]) -> int:
+    """Return the bytes of files; those that cannot be looked at fail when they are read."""
+    total = 0
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError):
+            total += os.stat(path).st_size
+    return total
+
+
+def _encoded(paths: Sequence[Path], reading: Reading, encoder: Encoder) -> Encoded:
+    files, skipped = [], 0
+    for path in paths:
+        file = TextFile(path)
+        if reading.documents in (None, "none"):
+            _encode_running(file, reading, encoder)
+        else:
+            skipped += _encode_items(file, reading, encoder)
+        files.append(_read(file))
+    return encoder.finish(files, skipped=skipped)
+
+
+def _encode_running(file: TextFile, reading: Reading, encoder: Encoder) -> None:
+    """Encode a file after a newline, if the file before does not end with one."""
+    begun = not encoder.length or encoder.last == "\n"
+    blocks = read_blocks(file, encoding=reading.encoding, policy=reading.policy())
+    for block in filter(None, blocks):
+        encoder.add(block if begun else f"\n{block}")
+        begun = True
+
+
+def _encode_items(file: TextFile, reading: Reading, encoder: Encoder) -> int:
+    """Encode the items of a file; return how many of its rows held none."""
+    items = items_of(file, reading)
+    while True:
+        try:
+            item = next(items)
+        except StopIteration as end:
+            return int(end.value)
+        encoder.add_item(labelled(item, reading), item.group)
+
+
+def items_of(file: TextFile, reading: Reading) -> Generator[Item, None, int]:
+    """Yield the items of a file; the generator's value is how many rows held none.
+
+    Raises:
+        TextError: see `encode`.
+    """
+    policy = reading.policy()
+    table = reading.documents == "column"
+    raw = TextPolicy(newlines="keep") if table else policy
+    return split_items(
+        read_blocks(file, encoding=reading.encoding, policy=raw),
+        reading.documents or "none",
+        name=file.name,
+        column=reading.column,
+        label=reading.label,
+        group_by=reading.group_by,
+        prepare=policy.prepare,
+    )
+
+
+def labelled(item: Item, reading: Reading) -> str:
+    """Return an item as it is learned: after its label, if there are labels."""
+    return item.text if reading.label is None else item.label + LABEL_END + item.text
+
+
+def _read(file: TextFile) -> ReadFile:
+    """Return what is known of a file that has been read."""
+    return ReadFile(
+        path=os.path.abspath(file.path),
+        encoding=file.encoding,
+        sureness=file.sureness,
+        size=file.size,
+        modified=file.modified,
+        sha256=file.sha256,
+    )
