@@ -88,7 +88,7 @@ class Command(click.Command):
             raise click.UsageError(f"{error.message}. {advice}".strip(), ctx) from error
 
     def _refuse_dashes(self, ctx: click.Context) -> None:
-        """Refuse an option whose hyphens became a dash, where any number of files may be."""
+        """Refuse an option whose hyphens became a dash, where files may follow."""
         for parameter in self.params:
             if isinstance(parameter, click.Argument) and parameter.nargs == -1:
                 for word in ctx.params.get(parameter.name or "") or ():

@@ -159,7 +159,7 @@ def find_text(
             f"{learned}: its SHA-256 differs. To score it as any other text, leave out "
             f"`part={part!r}`"
         )
-    places = [_places(source.name) for source in sources]
+    places = [_places(source) for source in sources]
     tried = [[path] for path in places[0]] if len(sources) == 1 else []
     if len(sources) > 1 and all(places):
         tried = [[paths[0] for paths in places]]
@@ -197,12 +197,13 @@ def _are(inputs: Sequence[Input], text: Encoded, sources: Sequence[Source]) -> b
     return hashes == [source.sha256 for source in sources]
 
 
-def _places(name: str) -> list[Path]:
-    """Return the files and folders that have the name that a checkpoint gives.
+def _places(source: Source) -> list[Path]:
+    """Return the files, or the folders, that have the name of a checkpoint's source.
 
     A path is not followed: the checkpoint may be anybody's.
     """
-    if Path(name).name != name:
+    name = source.name
+    if Path(name).name != name or name == os.pardir:
         return []
-    places = (Path(name), BUNDLED_CORPORA / name)
-    return [path for path in places if os.path.exists(path)]
+    is_kind = os.path.isfile if source.files is None else os.path.isdir
+    return [path for path in (Path(name), BUNDLED_CORPORA / name) if is_kind(path)]

@@ -267,6 +267,11 @@ class Encoder:
             self._file.flush()
         self._file.seek(self._size)
 
+    def close(self) -> None:
+        """Give up a text that cannot be read to its end."""
+        if self._file is not None:
+            self._file.close()
+
     def finish(self, files: Iterable[ReadFile], *, skipped: int = 0) -> Encoded:
         """Return what was encoded."""
         self._add_waiting()

@@ -181,14 +181,18 @@ def _size(paths: Sequence[Path]) -> int:
 
 def _encoded(paths: Sequence[Path], reading: Reading, encoder: Encoder) -> Encoded:
     files, skipped = [], 0
-    for path in paths:
-        file = TextFile(path)
-        if reading.documents in (None, "none"):
-            _encode_running(file, reading, encoder)
-        else:
-            skipped += _encode_items(file, reading, encoder)
-        files.append(_read(file))
-    return encoder.finish(files, skipped=skipped)
+    with contextlib.ExitStack() as unless_finished:
+        unless_finished.callback(encoder.close)
+        for path in paths:
+            file = TextFile(path)
+            if reading.documents in (None, "none"):
+                _encode_running(file, reading, encoder)
+            else:
+                skipped += _encode_items(file, reading, encoder)
+            files.append(_read(file))
+        encoded = encoder.finish(files, skipped=skipped)
+        unless_finished.pop_all()
+        return encoded
 
 
 def _encode_running(file: TextFile, reading: Reading, encoder: Encoder) -> None:
@@ -220,15 +224,20 @@ def items_of(file: TextFile, reading: Reading) -> Generator[Item, None, int]:
     policy = reading.policy()
     table = reading.documents == "column"
     raw = TextPolicy(newlines="keep") if table else policy
-    return split_items(
-        read_blocks(file, encoding=reading.encoding, policy=raw),
-        reading.documents or "none",
-        name=file.name,
-        column=reading.column,
-        label=reading.label,
-        group_by=reading.group_by,
-        prepare=policy.prepare,
-    )
+    with contextlib.closing(
+        read_blocks(file, encoding=reading.encoding, policy=raw)
+    ) as blocks:  # closed even where an item is wrong and its error is kept
+        return (
+            yield from split_items(
+                blocks,
+                reading.documents or "none",
+                name=file.name,
+                column=reading.column,
+                label=reading.label,
+                group_by=reading.group_by,
+                prepare=policy.prepare,
+            )
+        )
 
 
 def labelled(item: Item, reading: Reading) -> str:

@@ -12,7 +12,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,16 +20,9 @@ from typing import BinaryIO
 
 from chargen.display import printable
 from chargen.errors import TextError
+from chargen.text.formats.detect import detect_encoding, marked
 from chargen.text.formats.registry import look_into, pieces
 from chargen.text.policy import TextPolicy
-
-# UTF-32's little-endian mark begins with UTF-16's, so it is looked for first.
-BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 BLOCK = 2**15  # bytes at a time: in most blocks of most texts, all is ASCII, which is fast
 SAMPLE = 2**18  # bytes that an encoding is guessed from
@@ -102,7 +95,7 @@ def read_text(
 
 def read_blocks(
     file: TextFile, *, encoding: str | None = None, policy: TextPolicy | None = None
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """Read a text file in blocks; joined, they are the text.
 
     Args:
@@ -170,12 +163,10 @@ def _pieces(file: TextFile, hashed: _Hashed, encoding: str | None) -> Iterator[s
 def _encoding(file: TextFile, head: bytes, encoding: str | None) -> str:
     """Return the encoding that is asked for, marked, or found out."""
     if encoding == "auto":
-        from chargen.text.formats.detect import detect_encoding
-
         found = detect_encoding(head, name=file.name)
         file.sureness = found.confidence
         return _codec(found.encoding)
-    return _codec(encoding) if encoding is not None else _marked(head) or "utf-8"
+    return _codec(encoding) if encoding is not None else marked(head) or "utf-8"
 
 
 def _decoded(file: TextFile, stream: io.BufferedIOBase) -> Iterator[str]:
@@ -268,14 +259,6 @@ def _codec(encoding: str) -> str:
     return codec.name
 
 
-def _marked(data: bytes) -> str | None:
-    """Return the encoding that a byte order mark stands for."""
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            return encoding
-    return None
-
-
 def _decoding_failure(path: Path, codec: str, error: UnicodeDecodeError, place: int) -> str:
     """Say which byte is wrong, and what the encoding may be instead."""
     found = f"byte {error.object[error.start]:#04x} at offset {place}"
@@ -297,9 +280,9 @@ def suggest_encoding(data: bytes) -> str | None:
     non-ASCII characters that are usual in texts of that encoding. UTF-8 with a few bad
     bytes is damaged, and gets no suggestion.
     """
-    marked = _marked(data)
-    if marked is not None:
-        return marked if _decodes(data, marked) else None
+    mark = marked(data)
+    if mark is not None:
+        return mark if _decodes(data, mark) else None
     tried = data.decode("utf-8", "replace")
     bad = tried.count("\ufffd")
     if len(_NOT_ASCII.findall(tried)) - bad > DAMAGED * bad:

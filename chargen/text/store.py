@@ -83,7 +83,7 @@ def key_of(paths: Sequence[Path], reading: Mapping[str, Any]) -> str:
 
 @contextlib.contextmanager
 def new_store(cache: Path, key: str) -> Iterator[Path]:
-    """Yield a folder to write a store in, which gets its name by `publish`.
+    """Yield a folder for a store, made by `open_codes` and given its name by `publish`.
 
     Raises:
         TextError: the cache folder cannot be written.
@@ -93,7 +93,6 @@ def new_store(cache: Path, key: str) -> Iterator[Path]:
     try:
         texts.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(texts)
-        temporary.mkdir()
         try:
             yield temporary
         finally:
@@ -313,5 +312,12 @@ def _remove_abandoned(texts: Path) -> None:
 
 
 def open_codes(folder: Path) -> BinaryIO:
-    """Open the file of a new store's codes for writing and reading."""
-    return (folder / CODES).open("x+b")
+    """Open the file of a new store's codes for writing and reading.
+
+    Raises:
+        OSError: the disk or the file system refuses.
+    """
+    while True:
+        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # the cache was cleared just now
+            return (folder / CODES).open("x+b")

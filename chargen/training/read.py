@@ -8,15 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chargen.errors import CheckpointError, SettingsError, TextError
+from chargen.errors import SettingsError, TextError
 from chargen.model.shape import ModelConfig
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.claim import bring_back
 from chargen.runs.find import find_checkpoint, open_checkpoint, run_to_resume
-from chargen.runs.lock import locked
-from chargen.runs.repair import repair as repair_run
-from chargen.runs.run import RUN_FILE, Run, is_step, read_step
-from chargen.system.files import MAX_MESSAGE
+from chargen.runs.run import RUN_FILE, Run, is_step
 from chargen.text.encoded import Encoded
 from chargen.text.ingest import Reading, encode, is_a_list
 from chargen.text.parts import occurring
@@ -29,17 +26,18 @@ from chargen.text.sources import (
 )
 from chargen.text.store import default_cache
 from chargen.training.request import Request
-from chargen.training.settings import CHANGEABLE, FIXED, LENGTHS, Settings
+from chargen.training.resume import (
+    check_unchanged,
+    nothing_yet,
+    settings_from,
+    settings_of,
+    take_up,
+    without_length,
+)
+from chargen.training.settings import FIXED, Settings
 
 PREPARED = ("newlines", "normalize", "lowercase")
 """Settings that a model that is trained further brings along, unless others are given."""
-
-AS_IN_FORMAT_1 = {
-    "newlines": "lf",
-    "normalize": "none",
-    "documents": "none",
-}
-"""What format 1 does not say, because there was no choice."""
 
 SHOWN = 5  # files that notes name
 
@@ -129,7 +127,7 @@ def read(request: Request) -> Read:
     trained = open_checkpoint(request.init_from) if request.init_from else None
     if trained is not None:
         base = {name: getattr(trained.text, name) for name in PREPARED}
-    reading, found = _reading(_settings({**base, **given}), given, before, inputs)
+    reading, found = _reading(settings_from({**base, **given}), given, before, inputs)
     notes += found
     cache = None if request.no_cache else request.cache or default_cache()
     text = encode(inputs, reading, cache)
@@ -140,16 +138,16 @@ def read(request: Request) -> Read:
     notes += _notes_on(inputs, text)
     given = _as_recorded(given, reading, text, held_out)
     if run:
-        _check_unchanged(run, before, given, sources)
-    base = _without_length(base, given)
-    settings = _settings({**base, **given, "documents": reading.documents})
+        check_unchanged(run, before, given, sources)
+    base = without_length(base, given)
+    settings = settings_from({**base, **given, "documents": reading.documents})
     back = out if run and out is not None and is_step(out) else None
     checkpoint = None
     if run:
-        checkpoint, more = _take_up(run, back, settings.model, repair=not request.dry_run)
+        checkpoint, more = take_up(run, back, settings.model, repair=not request.dry_run)
         notes += more
     if request.resume and checkpoint is None:
-        notes.append(_nothing_yet(before))
+        notes.append(nothing_yet(before))
     if trained is not None:
         _check_model(trained.model, given)
         notes.append(f"starting from {find_checkpoint(request.init_from or '')}")
@@ -187,43 +185,6 @@ def _inputs_and_run(request: Request) -> tuple[list[Input], Run | None]:
 def title(inputs: Sequence[Input]) -> str:
     """Return what messages call a text."""
     return inputs[0].name if len(inputs) == 1 else f"{len(inputs)} files"
-
-
-def _without_length(base: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a run without its length, if another one is given."""
-    if any(name in given for name in LENGTHS):
-        return {k: v for k, v in base.items() if k not in LENGTHS}
-    return base
-
-
-def _nothing_yet(before: Mapping[str, Any]) -> str:
-    """Say that a run that is to be resumed begins anew, if it can."""
-    if "init_from" in before:
-        raise SettingsError(
-            "the run was stopped before the weights that it was to start from were "
-            "saved: start it again with `init_from` and `overwrite=True`"
-        )
-    return "nothing to resume yet: starting a new training"
-
-
-def settings_of(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that a run's description has.
-
-    Raises:
-        SettingsError: they are not settings.
-    """
-    settings = dict(description.get("settings", {}))
-    if settings and description.get("format") == 1:
-        settings = {**AS_IN_FORMAT_1, **settings}
-    _settings(settings, f"the run's {RUN_FILE} is damaged: ")
-    return settings
-
-
-def _settings(values: Mapping[str, Any], what: str = "") -> Settings:
-    try:
-        return Settings.from_dict(values)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(f"{what}{str(error)[:MAX_MESSAGE]}") from error
 
 
 def _check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
@@ -365,70 +326,3 @@ def _beside(name: str, corpus: Input, part: str) -> Path:
         f"the run's {part} part is {name[:200]}, which is neither here nor beside the "
         f"corpus: say where it is with `{part}`"
     )
-
-
-def _check_unchanged(
-    run: Run,
-    before: Mapping[str, Any],
-    given: Mapping[str, Any],
-    sources: Sequence[Source],
-) -> None:
-    """Refuse to resume a run with other settings or on another text."""
-    resolved = settings_of(before)
-    # If no precision was asked for, it was "auto", and became what the CPU multiplies.
-    asked = {"precision": "auto", **before.get("given", {})}
-    for name, value in given.items():
-        known = [x.get(name) for x in (resolved, asked)]
-        same = value in [tuple(x) if isinstance(x, list) else x for x in known]
-        if name not in CHANGEABLE and not same:
-            raise SettingsError(
-                f"`{name}={value!r}` differs from the run's "
-                f"{resolved.get(name, 'default')}: a resumed run keeps its settings. Leave "
-                f"`{name}` out, or start a new run without `resume`"
-            )
-    recorded = run.sources()
-    if len(recorded) != len(sources):
-        raise SettingsError(
-            f"{run.folder} learned from {len(recorded)} files, and not from {len(sources)}"
-        )
-    for now, then in zip(sources, recorded, strict=True):
-        if now.name != then.name:
-            raise SettingsError(
-                f"{run.folder} learned from {then.name[:MAX_MESSAGE]} and not from "
-                f"{now.name}: to train its model further on another text, use "
-                f"`init_from={str(run.folder)!r}` instead of `resume`"
-            )
-        if now.sha256 != then.sha256:
-            raise SettingsError(
-                f"{now.name} has changed since {run.folder} was started (its SHA-256 "
-                "differs): bring the old file back, or start a new run without `resume`"
-            )
-
-
-def _take_up(
-    run: Run, back: Path | None, model: ModelConfig, *, repair: bool
-) -> tuple[Checkpoint | None, list[str]]:
-    """Return what training goes on from, if there is anything, and notes.
-
-    If that is an older step, `back`, nothing is changed yet: see `Job.train`.
-    """
-    if back is None and repair:
-        with locked(run.folder):
-            repair_run(run)
-    if back is None and not run.has("latest") and not run.steps():
-        return None, []
-    if back is not None:
-        checkpoint = read_step(back, resume=True)
-    else:
-        checkpoint = run.read("latest", resume=True)
-    if checkpoint.model != model:
-        raise CheckpointError(
-            f"{run.folder} is damaged: its {RUN_FILE} and its checkpoint are of different "
-            "models"
-        )
-    notes = [f"going on from step {checkpoint.step:,} of {run.folder}"]
-    order = [step.name for step in run.steps()]
-    newer = order[order.index(back.name) + 1 :] if back and back.name in order else []
-    if newer:
-        notes.append(f"{', '.join(newer)} will be removed")
-    return checkpoint, notes

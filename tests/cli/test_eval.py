@@ -10,15 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers import edit_manifest, tiny_checkpoint, write_run
+from helpers import tiny_checkpoint, write_run
 
 import chargen
 from chargen.cli import cli
-from chargen.errors import ChargenError, SettingsError, TextError
+from chargen.errors import SettingsError
 from chargen.runs.find import open_checkpoint
-from chargen.runs.held_out import find_part
-from chargen.text.corpus import split
-from chargen.text.reading import Text
 
 STORY = "it was a dark and stormy night, said the dog.\n"
 
@@ -128,8 +125,17 @@ def test_bundled_texts_have_names_here_too():
     scored = CliRunner().invoke(cli, ["eval", "tiny", "minerals", "--json"])
     assert scored.exit_code == 0
     assert json.loads(scored.stdout)["texts"][0]["text"] == "minerals.txt"
-    refused = CliRunner().invoke(cli, ["eval", "tiny", "checkpoints"])
-    assert "checkpoints is a folder" in refused.output
+
+
+def test_a_folder_is_scored_as_one_text():
+    write_run(Path("checkpoints/tiny"), 1, characters="\n ab", scale=2.0)
+    Path("all").mkdir()
+    for name in ("1.txt", "2.txt"):
+        Path("all", name).write_text("ab\nab ba\n" * 20, encoding="utf-8")
+    Path("both.txt").write_text("ab\nab ba\n" * 40, encoding="utf-8")
+    one, other = evaluated("tiny", "all", "both.txt")
+    assert (one.pop("text"), other.pop("text")) == ("all", "both.txt")
+    assert one == other
 
 
 def test_another_encoding():
@@ -150,124 +156,6 @@ def test_a_text_with_nothing_to_score_is_said(text):
 
 
 # --- the parts --------------------------------------------------------------------------
-
-
-def test_train_validation_and_test_follow_each_other():
-    corpus = split(Text(STORY * 100, "s", "utf-8", 0, ""), 0.1, test=0.2)
-    decode = corpus.vocabulary.decode
-    parts = [decode(ids) for ids in (corpus.train, corpus.validation, corpus.test)]
-    assert "".join(parts) == STORY * 100
-    assert [len(part) for part in parts] == [3220, 460, 920]
-    assert parts[0].endswith(decode(corpus.context))
-    assert "".join(parts[:2]).endswith(decode(corpus.test_context))
-    assert len(corpus.test_context) == len(corpus.context) == 201
-
-
-def test_characters_of_the_test_part_are_in_the_vocabulary():
-    corpus = split(Text("ab" * 50 + "z", "s", "utf-8", 0, ""), 0.1, test=0.1)
-    assert "z" in corpus.vocabulary
-    other = split(
-        Text("ab" * 50, "s", "utf-8", 0, ""), 0.1, test=Text("yx", "t", "", 0, "")
-    )
-    assert corpus.vocabulary.decode(corpus.test).endswith("z")
-    assert other.vocabulary.decode(other.test) == "yx"
-    assert [(source.role, source.name) for source in other.sources] == [
-        ("train", "s"),
-        ("test", "t"),
-    ]
-
-
-def test_too_little_text_for_a_test_part():
-    with pytest.raises(TextError, match=r"too few to hold out 0\.001 .* use `test=0`"):
-        split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.0, test=0.001)
-    with pytest.raises(TextError, match="`validation` and `test` leave nothing"):
-        split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.1, test=0.95)
-    with pytest.raises(TextError, match="too short for a test part"):
-        split(Text("ab" * 50, "s", "utf-8", 0, ""), 0.0, test=Text("a", "t", "", 0, ""))
-
-
-@pytest.mark.parametrize("given", [[], [Path("story.txt")]], ids=["by name", "by path"])
-def test_the_parts_of_a_run_are_found_again(given):
-    _, corpus = trained(test=0.2)
-    found = open_checkpoint("story")
-    decode = corpus.vocabulary.decode
-    for name, ids, context in (
-        ("validation", corpus.validation, corpus.context),
-        ("test", corpus.test, corpus.test_context),
-    ):
-        part = find_part(found, name, given)
-        assert (part.characters, part.context) == (decode(ids), decode(context))
-        assert part.name == f"{name} part of story.txt"
-
-
-def test_parts_with_files_of_their_own():
-    Path("held.txt").write_text(STORY[::-1] * 9, encoding="utf-8")
-    Path("final.txt").write_text(STORY[::-2] * 9, encoding="utf-8")
-    _, corpus = trained(validation="held.txt", test="final.txt")
-    found = open_checkpoint("story")
-    assert find_part(found, "validation").characters == STORY[::-1] * 9
-    assert find_part(found, "test").characters == STORY[::-2] * 9
-    assert len(corpus.train) == len(STORY * 100)
-    Path("other").mkdir()
-    Path("final.txt").rename("other/moved.txt")
-    with pytest.raises(TextError, match=r"final\.txt, which is neither"):
-        find_part(found, "test")
-    where = [Path("story.txt"), Path("other/moved.txt")]
-    assert find_part(found, "test", where).characters == STORY[::-2] * 9
-
-
-def test_a_part_that_there_is_not():
-    trained(validation=0.0)
-    found = open_checkpoint("story")
-    with pytest.raises(SettingsError, match="no validation part"):
-        find_part(found, "validation")
-    with pytest.raises(SettingsError, match="trained without `test`"):
-        find_part(found, "test")
-
-
-def test_a_text_that_has_changed_is_another():
-    trained()
-    Path("story.txt").write_text(STORY * 101, encoding="utf-8")
-    found = open_checkpoint("story")
-    with pytest.raises(TextError, match="or has changed since"):
-        find_part(found, "validation")
-    with pytest.raises(SettingsError, match="SHA-256 differs"):
-        find_part(found, "validation", [Path("story.txt")])
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda m: m["training"].update(validation=True),
-        lambda m: m["training"].update(validation=7),
-        lambda m: m["training"].update(validation="../secret"),
-        lambda m: (
-            m["training"].update(validation="../secret"),
-            m["corpus"].append({**m["corpus"][0], "name": "../secret"}),
-        ),
-        lambda m: m.update(corpus=[]),
-        lambda m: m["corpus"][0].update(name="../story.txt"),
-        lambda m: m["text"].update(encoding="zlib"),
-    ],
-)
-def test_a_strangers_checkpoint_leads_to_no_other_file(change):
-    run, _ = trained()
-    step = run.step_folder()
-    shutil.copy("story.txt", "../secret")  # what is asked for is there, with its hash
-    shutil.copy("story.txt", "../story.txt")
-    edit_manifest(step, change)
-    with pytest.raises(ChargenError):
-        find_part(open_checkpoint("story"), "validation")
-
-
-def test_a_name_is_no_path_even_where_there_is_such_a_file():
-    run, _ = trained()
-    step = run.step_folder()
-    Path("below").mkdir()
-    Path("story.txt").rename("below/story.txt")
-    edit_manifest(step, lambda m: m["corpus"][0].update(name="below/story.txt"))
-    with pytest.raises(TextError, match="neither in this folder"):
-        find_part(open_checkpoint("story"), "validation")
 
 
 def test_a_resumed_run_keeps_its_test_part():
@@ -295,10 +183,12 @@ def test_a_text_of_the_same_name_here_does_not_hide_the_one_that_ships():
     assert scored["text"] == "validation part of harbour-plays.txt"
 
 
-def test_parts_in_two_encodings_are_refused_before_training():
-    Path("held.txt").write_text(STORY, encoding="utf-16")
-    with pytest.raises(TextError, match=r"held\.txt is UTF-16 and story\.txt is UTF-8"):
-        chargen.prepare("story.txt", validation="held.txt", steps=1).__enter__()
+def test_a_part_may_be_in_another_encoding():
+    Path("held.txt").write_text(STORY[::-1] * 9, encoding="utf-16")
+    _, corpus = trained(validation="held.txt")
+    assert corpus.vocabulary.decode(corpus.validation.read()) == STORY[::-1] * 9
+    (scored,) = evaluated("story")
+    assert scored["characters"] == len(STORY * 9) - 1
 
 
 def test_an_infinite_perplexity_is_null():

@@ -224,6 +224,37 @@ def test_where_the_text_is_kept_makes_no_difference(monkeypatch):
     other.codes.close()
 
 
+def test_train_validation_and_test_follow_each_other():
+    characters = letters(4600)
+    corpus = split(text(characters), 0.1, test=0.2)
+    decode = corpus.vocabulary.decode
+    found = [decode(part.read()) for part in (corpus.train, corpus.validation, corpus.test)]
+    assert "".join(found) == characters
+    assert [len(part) for part in found] == [3220, 460, 920]
+    assert found[0].endswith(decode(corpus.context))
+    assert "".join(found[:2]).endswith(decode(corpus.test_context))
+    assert len(corpus.test_context) == len(corpus.context) == WARM_UP + 1
+
+
+def test_characters_of_the_test_part_are_in_the_vocabulary():
+    corpus = split(text("ab" * 50 + "z"), 0.1, test=0.1)
+    assert corpus.vocabulary.decode(corpus.test.read()).endswith("z")
+    other = split(text("ab" * 50), 0.1, test=text("yx"))
+    assert other.vocabulary.decode(other.test.read()) == "yx"
+    assert other.test_context.size == 0
+    assert len(other.train) + len(other.validation) == 100
+
+
+def test_too_little_text_for_a_test_part():
+    assert "too few to hold out 0.001 of them: use `test=0`" in refusal(
+        text("ab" * 50), 0.0, test=0.001
+    )
+    assert "`validation` and `test` leave nothing" in refusal(
+        text("ab" * 50), 0.1, test=0.95
+    )
+    assert "the test part is too short" in refusal(text("ab" * 50), 0.0, test=text("a"))
+
+
 # Items
 
 

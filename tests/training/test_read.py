@@ -13,7 +13,7 @@ from chargen.errors import CheckpointError, SettingsError, TextError
 from chargen.runs.repair import go_back
 from chargen.runs.run import Run
 from chargen.text.vocabulary import Vocabulary
-from chargen.training.read import settings_of
+from chargen.training.resume import settings_of
 
 pytestmark = pytest.mark.usefixtures("folder")
 

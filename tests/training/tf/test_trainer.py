@@ -18,7 +18,7 @@ from chargen.runs.checkpoint import Checkpoint
 from chargen.sampling.engine import Engine
 from chargen.system.clock import Clock
 from chargen.text.corpus import split
-from chargen.text.encoded import Encoded, encode_text
+from chargen.text.encoded import Encoded, Encoder, encode_text
 from chargen.text.policy import TextPolicy
 from chargen.training.events import CheckpointDue, Note, RolledBack, Stepped
 from chargen.training.plan import STOCK, Plan
@@ -41,6 +41,14 @@ def text(characters: str = LINES * 20) -> Encoded:
     return encode_text(characters, "lines.txt")
 
 
+def items(characters: str) -> Encoded:
+    """Lines as items; each is another one, so that some are held out."""
+    encoder = Encoder()
+    for number, line in enumerate(characters.splitlines()):
+        encoder.add_item(f"{line} {number:03}", f"{line} {number:03}")
+    return encoder.finish([])
+
+
 pytestmark = pytest.mark.usefixtures("pools")
 
 
@@ -56,12 +64,13 @@ class Training:
         checkpoint=None,
         initial=None,
         clock=None,
+        read=text,
         **settings,
     ):
         from chargen.training.tf.trainer import Trainer
 
         self.settings = Settings(**{**TINY, **settings})
-        self.corpus = split(text(characters), validation)
+        self.corpus = split(read(characters), validation)
         self.events = []
         self.stop_when = lambda event: False
         self.signal = None
@@ -232,17 +241,20 @@ def test_a_snapshot_does_not_change_with_later_updates():
 
 
 @pytest.mark.parametrize(
-    ("cell", "windows", "stop", "plan"),
+    ("cell", "windows", "stop", "plan", "read"),
     [
-        ("rnn", "streams", "in an epoch", "bfloat16"),
-        pytest.param("rnn", "shuffled", "in an evaluation", "plain", marks=slow),
+        ("rnn", "streams", "in an epoch", "bfloat16", text),
+        ("gru", "streams", "in an epoch", "bfloat16", items),
+        pytest.param("lstm", "shuffled", "in an epoch", "float32", items, marks=slow),
+        pytest.param("lstm", "streams", "in an evaluation", "stock", items, marks=slow),
+        pytest.param("rnn", "shuffled", "in an evaluation", "plain", text, marks=slow),
         *(
-            pytest.param(cell, "streams", "in an epoch", plan, marks=slow)
+            pytest.param(cell, "streams", "in an epoch", plan, text, marks=slow)
             for cell in ("lstm", "gru")
             for plan in ("plain", "stock")
         ),
         *(
-            pytest.param(cell, windows, stop, plan, marks=slow)
+            pytest.param(cell, windows, stop, plan, text, marks=slow)
             for cell in ("lstm", "gru")
             for windows in ("streams", "shuffled")
             for stop in ("in an epoch", "in an evaluation")
@@ -250,8 +262,9 @@ def test_a_snapshot_does_not_change_with_later_updates():
         ),
     ],
 )
-def test_interrupted_equals_uninterrupted(cell, windows, stop, plan):
+def test_interrupted_equals_uninterrupted(cell, windows, stop, plan, read):
     settings = {
+        "read": read,
         "cell": cell,
         "layers": 1 if cell == "rnn" else 2,
         "plan": PLANS[plan],
