@@ -22,6 +22,7 @@ from chargen.text.sources import (
     Source,
     find_inputs,
     in_role,
+    is_bare,
 )
 from chargen.text.vocabulary import Ids
 
@@ -203,7 +204,7 @@ def _places(source: Source) -> list[Path]:
     A path is not followed: the checkpoint may be anybody's.
     """
     name = source.name
-    if Path(name).name != name or name == os.pardir:
+    if not is_bare(name):
         return []
     is_kind = os.path.isfile if source.files is None else os.path.isdir
     return [path for path in (Path(name), BUNDLED_CORPORA / name) if is_kind(path)]

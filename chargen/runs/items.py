@@ -7,13 +7,14 @@ what `item_hash` makes of each item without its label. Hashes of short items can
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from chargen.errors import CheckpointError
-from chargen.system.files import exists, read_file, replace_file, writing
+from chargen.system.files import read_file, replace_file, writing
 
 ITEMS = "items.u64"
 
@@ -45,7 +46,7 @@ def write_items(folder: Path, hashes: Hashes) -> None:
 
 def has_items(folder: Path) -> bool:
     """Whether a run remembers the items that it learned from."""
-    return exists(folder / ITEMS)
+    return os.path.lexists(folder / ITEMS)  # a link is there, too, and will be refused
 
 
 def read_items(folder: Path) -> Hashes:

@@ -109,6 +109,11 @@ def recorded_sources(
     )
 
 
+def is_bare(name: str) -> bool:
+    """Whether a name leads nowhere else: it is no path, and not that of a folder above."""
+    return Path(name).name == name and name not in ("", os.pardir)
+
+
 def in_role(sources: Iterable[Source], role: str) -> list[Source]:
     """Return the sources in a role, in order."""
     return [source for source in sources if source.role == role]
@@ -180,7 +185,7 @@ def _input(name: str, glob: str | None) -> Input:
     else:
         chosen = [file for file in files if _is_text(file)]
     if not chosen:
-        wanted = "text" if glob is None else f"file that matches {glob!r}"
+        wanted = "text" if glob is None else f"file that matches {glob[:MAX_MESSAGE]!r}"
         raise TextError(f"the folder {name} holds no {wanted}")
     skipped = len(files) - len(chosen) if glob is None else 0
     absolute = Path(os.path.abspath(path))

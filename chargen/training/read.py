@@ -10,7 +10,7 @@ from typing import Any
 
 from chargen.errors import SettingsError, TextError
 from chargen.model.shape import ModelConfig
-from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.checkpoint import MAX_SOURCES, Checkpoint
 from chargen.runs.claim import bring_back
 from chargen.runs.find import find_checkpoint, open_checkpoint, run_to_resume
 from chargen.runs.run import RUN_FILE, Run, is_step
@@ -23,6 +23,7 @@ from chargen.text.sources import (
     Source,
     bundled_documents,
     find_inputs,
+    is_bare,
 )
 from chargen.text.store import default_cache
 from chargen.training.request import Request
@@ -250,12 +251,21 @@ def _notes_on(inputs: Sequence[Input], text: Encoded) -> list[str]:
 def _sources(
     inputs: Mapping[str, Sequence[Input]], texts: Mapping[str, Encoded]
 ) -> tuple[Source, ...]:
-    """Return what is recorded of the files of each role."""
+    """Return what is recorded of the files of each role.
+
+    Raises:
+        TextError: they are more than a checkpoint can record.
+    """
     found = []
     for role, named in inputs.items():
         files = iter(texts[role].files)
         for each in named:
             found.append(each.source(role, [next(files) for _ in each.files]))
+    if len(found) > MAX_SOURCES:
+        raise TextError(
+            f"{len(found):,} files are more than the {MAX_SOURCES:,} that can be named one "
+            "by one: name the folder that they are in"
+        )
     return tuple(found)
 
 
@@ -317,7 +327,7 @@ def _beside(name: str, corpus: Input, part: str) -> Path:
 
     It is looked for in the current folder, then beside the corpus.
     """
-    if Path(name).name != name:
+    if not is_bare(name):
         raise SettingsError(f"the run's {RUN_FILE} is damaged: its {part} part is a path")
     for path in (Path(name), (corpus.folder or corpus.files[0]).parent / name):
         if os.path.exists(path):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import SMALL, posix, run, start, wait_for
 from helpers import HERE, ROOT, tiny_checkpoint, write_run
@@ -23,6 +24,7 @@ from chargen.runs.claim import (
     is_only_a_run,
 )
 from chargen.runs.find import open_checkpoint
+from chargen.runs.items import ITEMS, has_items, read_items, write_items
 from chargen.runs.lock import locked
 from chargen.runs.run import Run
 
@@ -254,6 +256,50 @@ def test_a_run_that_is_replaced_is_gone(end) -> None:
     trained(MINE, end, overwrite=True, step=5)
     assert names() == ["mine"]
     assert [step.name for step in Run(MINE).steps()] == ["step-00000005"]
+
+
+@pytest.mark.parametrize("remembered", [None, 7])
+def test_the_items_of_a_run_that_is_replaced_go_with_it(remembered: int | None) -> None:
+    write_run(MINE, 1)
+    write_items(MINE, np.array([1, 2], np.uint64))
+    assert is_only_a_run(Run(MINE))
+    with claim_new("novel", MINE, overwrite=True) as claim:
+        begin(claim.run)
+        assert not has_items(MINE)
+        assert read_items(claim.replaced).tolist() == [1, 2]
+        if remembered is not None:
+            write_items(MINE, np.array([remembered], np.uint64))
+        publish(claim.run, 5)
+        claim.published()
+    assert names() == ["mine"]
+    assert has_items(MINE) is (remembered is not None)
+    assert remembered is None or read_items(MINE).tolist() == [remembered]
+
+
+@each_end
+def test_the_items_of_a_run_that_is_not_replaced_after_all_are_back(end) -> None:
+    write_run(MINE, 1)
+    write_items(MINE, np.array([1, 2], np.uint64))
+    expected = pytest.raises(end) if end else contextlib.nullcontext()
+    with expected, claim_new("novel", MINE, overwrite=True) as claim:
+        begin(claim.run)
+        write_items(MINE, np.array([3], np.uint64))
+        if end is not None:
+            raise end("it ends")
+    assert names() == ["mine"]
+    assert read_items(MINE).tolist() == [1, 2]
+
+
+def test_a_run_comes_back_from_a_killed_replacement_that_remembered_items() -> None:
+    write_run(Path("mine.replaced-1"), 1)
+    write_items(Path("mine.replaced-1"), np.array([1, 2], np.uint64))
+    made = write_run(MINE)
+    write_items(MINE, np.array([3], np.uint64))
+    (MINE / f".tmp-{ITEMS}-77").write_bytes(bytes(8))
+    assert not made.steps()
+    assert "is back" in (bring_back(MINE) or "")
+    assert names() == ["mine"]
+    assert read_items(MINE).tolist() == [1, 2]
 
 
 def test_a_run_is_put_aside_until_the_first_checkpoint_is_safe() -> None:

@@ -40,7 +40,7 @@ from chargen.cli.output import write_text
 from chargen.cli.runs import summary
 from chargen.cli.terminal import Terminal
 from chargen.errors import ChargenError, CheckpointError
-from chargen.runs import log
+from chargen.runs import held_out, log
 from chargen.runs.checkpoint import MANIFEST, RESUME, WEIGHTS, read, read_manifest
 from chargen.runs.curves import read_curve
 from chargen.runs.find import open_checkpoint
@@ -50,6 +50,7 @@ from chargen.runs.repair import repair
 from chargen.runs.run import Run
 from chargen.system import files
 from chargen.text.documents import item_hash
+from chargen.text.sources import find_inputs
 from chargen.training.events import Note
 
 ESCAPE = "\x1b[2J\x1b]0;owned\x07\u202e"
@@ -492,6 +493,12 @@ RUNS: dict[str, Callable[[Path], None]] = {
     "a role is an escape": lambda run: describe(
         run, corpus=[{"role": ESCAPE, "name": ESCAPE}]
     ),
+    **{
+        f"the validation file is {name!r}": lambda run, name=name: describe(
+            run, settings={"validation": name}
+        )
+        for name in ("", ".", "..")
+    },
     "the model is another": lambda run: describe(run, settings={"units": 7, "steps": 1}),
     "latest is a link": linked("latest"),
     "the lock is a link": linked(".lock"),
@@ -518,6 +525,8 @@ REASONS = {
     "the validation file is elsewhere": "its validation part is a path",
     "the validation file is above": "its validation part is a path",
     "one of several validation files is elsewhere": "its validation part is a path",
+    "the validation file is ''": "its validation part is a path",
+    "the validation file is '..'": "its validation part is a path",
     "the model is another": "are of different models",
 }
 
@@ -561,6 +570,7 @@ HASHES = np.array([item_hash(text) for text in ("a", "b", "abc")], np.uint64)
 ITEM_FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a link outside": (linked(ITEMS), "is a link"),
     "a link to the right file": (link_to_the_right_file(ITEMS), "is a link"),
+    "a link to nothing": (linked(ITEMS, "outside/new"), "is a link"),
     "a device": (linked(ITEMS, "/dev/zero"), "is a link"),
     "a FIFO": (special(ITEMS), "is not a regular file"),
     "a folder": (folder_of_items, "is not a regular file"),
@@ -646,6 +656,34 @@ def test_what_a_checkpoint_says_of_its_columns_is_not_trusted(
         ),
     ):
         assert harmless(arguments, place).splitlines()[-1].startswith("Error: "), arguments
+
+
+@pytest.mark.parametrize("files_of_it", [None, 3])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "outside", "text.txt", "../text.txt", "/etc", ESCAPE, "\0"]
+)
+def test_only_what_has_the_bare_name_and_the_kind_is_read(
+    place: Path, name: str, files_of_it: int | None, monkeypatch: pytest.MonkeyPatch
+):
+    looked: list[Path] = []
+
+    def spy(names: list[str], **options: Any) -> list[Any]:
+        looked.extend(Path(each) for each in names)
+        return find_inputs(names, **options)
+
+    monkeypatch.setattr(held_out, "find_inputs", spy)
+    write_item_run(place / "items", "abc")
+    entry = {"bytes": 1, "sha256": "0" * 64, "role": "train", "name": name}
+    edit_manifest(
+        place / "items" / "step-00000001",
+        lambda m: m.update(
+            training={"validation": 0.1}, corpus=[{**entry, "files": files_of_it}]
+        ),
+    )
+    output = harmless(["eval", "items"], place)
+    assert output.startswith("Error: ") and output.count("\n") == 1
+    right = {None: "text.txt", 3: "outside"}[files_of_it]
+    assert looked == ([Path(right)] if name == right else [])
 
 
 @needs_links

@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from commands import CHARGEN, SMALL, posix, run, start, typed, wait_for
@@ -27,6 +28,7 @@ from chargen.cli import cli
 from chargen.errors import CheckpointError, DamagedError, TrainingError
 from chargen.runs.checkpoint import RESUME, WEIGHTS
 from chargen.runs.find import open_checkpoint
+from chargen.runs.items import ITEMS, read_items, write_items
 from chargen.runs.lock import locked
 from chargen.runs.repair import go_back, repair
 from chargen.runs.run import Run
@@ -316,6 +318,45 @@ def test_verify_says_what_is_damaged(spoil, said):
     sound = re.search(r"chargen sample (mine/step-\d+)", found.output)
     assert invoked("sample", sound[1], "--length", "1").exit_code == 0
     assert f"--resume --out {sound[1]}" in found.output
+
+
+def test_verify_reads_the_hashes_of_items_if_there_are_any():
+    described(1)
+    assert ITEMS not in invoked("verify", "mine").output
+    write_items(Path("mine"), np.arange(1234, dtype=np.uint64))
+    found = invoked("verify", "mine")
+    assert found.exit_code == 0
+    assert "  items.u64: sound, 1,234 items\n" in found.output
+    damage(Path("mine"), ITEMS)
+    assert invoked("verify", "mine").exit_code == 0  # one number is as good as another
+    (Path("mine") / ITEMS).write_bytes(bytes(9))
+    found = invoked("verify", "mine")
+    assert found.exit_code == 1
+    assert "  items.u64: damaged: mine/items.u64 is damaged: its size" in found.output
+    assert "the newest sound checkpoint is step-00000001" in found.output
+    (report,) = json.loads(invoked("verify", "mine", "--json").stdout)
+    assert [c["what"] for c in report["checks"] if not c["sound"]] == [ITEMS]
+
+
+def test_verify_reads_the_hashes_of_a_run_without_a_checkpoint():
+    write_run(Path("new"))
+    (Path("new") / ITEMS).write_bytes(bytes(9))
+    found = invoked("verify", "new")
+    assert found.exit_code == 1
+    assert "items.u64: damaged" in found.output and "no checkpoint yet" in found.output
+
+
+def test_repair_and_rotation_leave_the_hashes_of_items_alone():
+    made = described(1, 2, 3)
+    write_items(made.folder, np.array([5, 6], np.uint64))
+    leftover = made.folder / f".tmp-{ITEMS}-77"
+    leftover.write_bytes(bytes(8))
+    repair(made)
+    assert not leftover.exists()
+    publish(made, 4, best=True, keep=1)
+    go_back(made, made.folder / "step-00000004")
+    assert [step.name for step in made.steps()] == ["step-00000004"]
+    assert read_items(made.folder).tolist() == [5, 6]
 
 
 def test_verify_counts_the_lines_of_the_log_that_cannot_be_read():

@@ -379,3 +379,8 @@ def test_a_run_that_lost_what_it_was_to_start_from_does_not_start_from_nothing()
     run.write_description({**run.description(), "init_from": "old"})
     with pytest.raises(SettingsError, match="`init_from` and `overwrite=True`"):
         looked_at(resume=True, out=MINE)
+
+
+def test_more_files_than_a_checkpoint_can_record_are_refused():
+    with pytest.raises(TextError, match=r"name their folder"):
+        looked_at(("story.txt",) * 1_001)
