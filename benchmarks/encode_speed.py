@@ -26,8 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from chargen.text.corpus import vocabulary_of
-from chargen.text.ingest import Reading, encode
+from chargen.text.ingest import encode
 from chargen.text.parts import ids_of_codes
+from chargen.text.policy import Reading
 from chargen.text.sources import find_inputs
 
 PART = 20_000_000  # bytes: the slow ways are shown no more of a text

@@ -51,7 +51,8 @@ from chargen.sampling.engine import Engine
 from chargen.sampling.evaluate import evaluate_part
 from chargen.system.hardware import cores, cpu_model
 from chargen.text.corpus import Corpus, split
-from chargen.text.ingest import Reading, encode
+from chargen.text.ingest import encode
+from chargen.text.policy import Reading
 from chargen.text.sources import find_inputs
 from chargen.training.schedule import Length, learning_rate
 from chargen.training.settings import Settings

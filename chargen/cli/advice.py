@@ -17,7 +17,7 @@ import click
 from chargen.cli.command import TYPED
 from chargen.cli.options import format_value, option
 from chargen.errors import CheckpointError, DamagedError, TextError
-from chargen.text.reading import read_text
+from chargen.text.sources import STANDARD_INPUT
 from chargen.training.settings import FIXED
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def _is_text(path: Path) -> bool:
     """Whether a path leads to a file that can be learned from."""
     if not os.path.isfile(path):
         return False
+    from chargen.text.reading import read_text  # hardly ever needed, and slow to load
+
     try:
         return bool(read_text(path).characters)
     except TextError:
@@ -97,7 +99,7 @@ def invoked_as() -> str:
 def train_command(resolved: Resolved, settings: Settings) -> str:
     """Return the arguments of chargen that repeat a run, with every setting written out."""
     request = resolved.read.request
-    words = ["train", *request.names]
+    words = ["train", *_typed(request.names)]
     values = settings.to_dict()
     if values.get("seconds") and values.get("steps"):  # the default length
         del values["seconds"], values["steps"]
@@ -106,10 +108,13 @@ def train_command(resolved: Resolved, settings: Settings) -> str:
     for part, names in resolved.read.held_out.files.items():
         del values[part]
         words += [word for name in names for word in (option(part), name)]
-    if resolved.read.request.cache is not None:
-        words += ["--cache", str(resolved.read.request.cache)]
+    if request.cache is not None:
+        words += ["--cache", str(request.cache)]
+    words += ["--no-cache"] * request.no_cache
     if values.get("documents") == "column":
         del values["documents"]
+    if values.get("encoding") == "utf-8":  # a large text is kept as it was asked for
+        del values["encoding"]
     flags = {
         name: values.pop(name)
         for name, value in [*values.items()]
@@ -125,9 +130,17 @@ def train_command(resolved: Resolved, settings: Settings) -> str:
     return shlex.join(words)
 
 
+def _typed(names: Sequence[str]) -> list[str]:
+    """Return the names of texts as they are typed: none is taken for an option."""
+    return [
+        os.path.join(".", name) if name.startswith("-") and name != STANDARD_INPUT else name
+        for name in names
+    ]
+
+
 def resume_command(job: Job) -> str:
     """Return the arguments of chargen that go on with this run."""
-    words = ["train", *job.resolved.read.request.names, "--resume"]
+    words = ["train", *_typed(job.resolved.read.request.names), "--resume"]
     words += ["--out", str(job.run.folder)]
     for part, names in job.resolved.read.held_out.files.items():
         words += [word for name in names for word in (option(part), name)]

@@ -13,7 +13,6 @@ import click
 
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.cli.known import HOW, known_items
 from chargen.cli.options import WholeType, as_options, settings
 from chargen.cli.output import until_closed, write_text
 from chargen.display import printable
@@ -203,6 +202,8 @@ def _accept(name: str, found: Checkpoint, wanted: Wanted) -> Accept | None:
     _require_possible(found, wanted)
     rules: list[Accept] = []
     if wanted.new:
+        from chargen.cli.known import HOW, known_items  # reads texts: only this needs it
+
         known = known_items(name, found, wanted.corpus)
         if known is None:
             raise click.UsageError(f"--new has nothing to compare with: {HOW}")

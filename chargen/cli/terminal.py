@@ -15,7 +15,7 @@ from chargen.display import format_seconds, printable
 from chargen.sampling.engine import Engine
 from chargen.sampling.items import generate_texts
 from chargen.sampling.options import Sampling
-from chargen.text.ingest import Reading
+from chargen.text.policy import Reading
 from chargen.training.events import CheckpointDue, Event, Note, RolledBack, Stepped
 from chargen.training.job import Job
 

@@ -13,8 +13,9 @@ from chargen.errors import CheckpointError, MissingTextError, SettingsError, Tex
 from chargen.runs.checkpoint import Checkpoint
 from chargen.text.corpus import split, whole
 from chargen.text.encoded import Encoded
-from chargen.text.ingest import Reading, encode
+from chargen.text.ingest import encode
 from chargen.text.parts import Part
+from chargen.text.policy import Reading
 from chargen.text.sources import (
     BUNDLED_CORPORA,
     HELD_OUT,

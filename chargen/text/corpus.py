@@ -10,11 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from chargen.checks import Whole, check_options, documented, option
 from chargen.display import describe
-from chargen.errors import TextError, UnknownCharacterError
+from chargen.errors import TextError
 from chargen.text.documents import parts_of
 from chargen.text.encoded import END, Encoded
 from chargen.text.parts import (
@@ -29,23 +27,12 @@ from chargen.text.parts import (
 )
 from chargen.text.scored import WARM_UP
 from chargen.text.sources import HELD_OUT, PARTS, Source
-from chargen.text.vocabulary import MAX_CHARACTERS, Ids, Vocabulary
+from chargen.text.vocabulary import MAX_CHARACTERS, Counts, Folding, Ids, Vocabulary
 
 SMALL_TEXT = 2_000
 """A text with fewer characters is not split unless that is asked for."""
 
 DEFAULT_VALIDATION = 0.1
-
-MANY = 1_000
-"""Different characters beyond which rare ones are folded by default."""
-
-SHARE_FOLDED = 1e-3
-"""Share of a text that the characters that are folded by default make up, at most."""
-
-RARE = 10
-"""Occurrences below which a character may be folded by default."""
-
-Counts = npt.NDArray[np.int64]
 
 
 def _none() -> Ids:
@@ -88,48 +75,6 @@ class Corpus:
         """The training part's commonest character; among equals, the lowest id."""
         characters = self.vocabulary.characters
         return characters[int(self.counts[: len(characters)].argmax())]
-
-
-@documented
-@dataclass(frozen=True)
-class Folding:
-    """Which rare characters become the mark for unknown ones."""
-
-    min_count: int | None = option(
-        None,
-        Whole(1),
-        "Fold characters that occur less often into one mark for unknown ones; 1 keeps "
-        "all.",
-        group="data",
-        default="10, if the text has over 1,000 and the rare ones are under 0.1 % of it",
-    )
-    max_vocabulary: int | None = option(
-        None,
-        Whole(1, MAX_CHARACTERS),
-        "Fold all but so many of the commonest characters.",
-        group="data",
-        default="no bound",
-    )
-
-    def __post_init__(self) -> None:
-        check_options(self)
-
-    def kept(self, counts: Counts) -> npt.NDArray[np.bool_]:
-        """Return which characters stay, bool (n,), given how often each occurs, (n,).
-
-        By default, if there are more than 1,000, those that occur fewer than ten times are
-        folded, provided that together they make up less than a thousandth of the text.
-        """
-        least = self.min_count
-        if least is None:
-            rare = counts[counts < RARE].sum()
-            pays = len(counts) > MANY and rare < SHARE_FOLDED * counts.sum()
-            least = RARE if pays and self.max_vocabulary is None else 1
-        kept = counts >= least
-        if self.max_vocabulary is not None:
-            commonest = np.argsort(-counts, kind="stable")[self.max_vocabulary :]
-            kept[commonest] = False
-        return kept
 
 
 def split(
@@ -332,8 +277,7 @@ def _ids(text: Encoded, vocabulary: Vocabulary, name: str) -> Ids:
     if (ids[text.counts > 0] == NOWHERE).any():
         if text.counts[END] and vocabulary.end is None:
             raise TextError(f"{name} is made of items, and the model has no end mark")
-        vocabulary.encode(occurring(text), what=name)  # says which ones
-        raise UnknownCharacterError(f"{name} has characters that the model never saw")
+        vocabulary.encode(occurring(text), what=name)  # fails, and says which ones
     return ids
 
 

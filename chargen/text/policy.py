@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from dataclasses import dataclass
 from typing import Any
+
+from chargen.checks import Choice, Flag, Name, check_options, documented, option
 
 NEWLINES = ("any", "lf", "keep")
 """Which line ends become LF: CR LF and CR; CR LF alone, as in format 1; or none."""
@@ -59,3 +62,92 @@ class TextPolicy:
             form: Any = self.normalize.upper()
             text = unicodedata.normalize(form, text)
         return text.lower() if self.lowercase else text
+
+
+@documented
+@dataclass(frozen=True)
+class Reading:
+    """How files are read, as far as a user can say.
+
+    Raises:
+        ValueError: a value is wrong, or contradicts another.
+    """
+
+    encoding: str | None = option(
+        None,
+        Name(),
+        "The encoding of the files; auto: find it out.",
+        group="data",
+        default="UTF-8, or what a byte order mark says",
+        common=True,
+    )
+    documents: str | None = option(
+        None,
+        Choice(DOCUMENTS),
+        "What the text is made of: items such as lines, each learned by itself; or none, "
+        "for one running text.",
+        group="data",
+        default="lines if it is plainly a list, otherwise none",
+        common=True,
+    )
+    column: str | None = option(
+        None,
+        Name(),
+        "The column of a .csv, .tsv or .jsonl file that holds the items.",
+        group="data",
+        default="none",
+    )
+    label: str | None = option(
+        None,
+        Name(),
+        "The column that holds a label for each item; sampling can ask for one.",
+        group="data",
+        default="none",
+    )
+    group_by: str | None = option(
+        None,
+        Name(),
+        "The column whose equal values are not divided between training and validation.",
+        group="data",
+        default="none",
+    )
+    normalize: str = option(
+        "nfc",
+        Choice(NORMALIZE),
+        "Unicode normalization; nfkc also makes one of full and half width, and the like.",
+        group="data",
+    )
+    lowercase: bool = option(False, Flag(), "Make all letters lower case.", group="data")
+    newlines: str = option(
+        "any",
+        Choice(NEWLINES),
+        "Which line ends become LF: any, CR LF alone (lf), or none (keep).",
+        group="data",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.column is not None and self.documents is None:
+            object.__setattr__(self, "documents", "column")
+        if (self.column is not None) != (self.documents == "column"):
+            raise ValueError("`documents='column'` and `column` belong together")
+        for name in ("label", "group_by"):
+            if getattr(self, name) is not None and self.column is None:
+                raise ValueError(f"`{name}` is a column beside `column`: give both")
+
+    @classmethod
+    def of(cls, settings: object) -> Reading:
+        """Return the part of a record of settings that says how files are read."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: getattr(settings, name) for name in names})
+
+    def policy(self, encoding: str = "utf-8") -> TextPolicy:
+        """Return what is recorded of it."""
+        return TextPolicy(
+            encoding=encoding,
+            newlines=self.newlines,
+            normalize=self.normalize,
+            lowercase=self.lowercase,
+            documents=self.documents or "none",
+            label=self.label is not None,
+        )

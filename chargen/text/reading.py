@@ -114,8 +114,6 @@ def read_blocks(
             file.size, file.sha256 = hashed.rest()
             after = os.fstat(opened.fileno())
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
-        if isinstance(error, UnicodeError):
-            raise
         reason = error.strerror if isinstance(error, OSError) else error
         raise TextError(f"cannot read {path}: {reason}") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):

@@ -30,11 +30,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from chargen.checks import is_count
 from chargen.display import printable
 from chargen.errors import ChargenError, TextError
 from chargen.system.files import TEMPORARY, dump_json, listed, read_json, replace_file
-from chargen.text.encoded import FIRST, TYPES, Encoded, ReadFile
+from chargen.text.encoded import TYPES, Encoded, ReadFile
 
 VERSION = 1
 ABOUT, CODES, ITEMS = "store.json", "codes.bin", "items.bin"
@@ -206,37 +205,28 @@ def _read(
     folder: Path, about: dict[str, Any], codes: BinaryIO, paths: Sequence[Path]
 ) -> Encoded:
     """Make a text of a store; any error means that it is damaged."""
-    dtype = next(known for known in TYPES if known.name == about["dtype"])
-    counts = np.array(about["counts"], np.int64)
-    if len(counts) != FIRST + len(about["characters"]) or (counts < 0).any():
-        raise ValueError("its counts do not fit its characters")
+    with (folder / ITEMS).open("rb") as items:
+        for name, file in ((CODES, codes), (ITEMS, items)):
+            if _check_of(file) != about["checks"][name]:
+                raise ValueError(f"{name} has changed")
+        items.seek(0)
+        index = np.frombuffer(items.read(), "<i8")
+    cut = about["items"] + 1 if about["items"] else 0
     places = map(os.path.abspath, paths)
     recorded = (about["files"][name] for name in RECORDED)
     files = zip(places, *recorded, strict=True)
-    items = about["items"]
-    if not is_count(items):
-        raise ValueError("it has no number of items")
-    index = np.fromfile(folder / ITEMS, "<i8")
-    cut = items + 1 if items else 0
-    starts, hashes = index[:cut].astype(np.int64), index[cut:].view("<u8").astype(np.uint64)
-    if len(hashes) != items:
-        raise ValueError("its items are not all there")
-    with (folder / ITEMS).open("rb") as items_file:
-        for name, file in ((CODES, codes), (ITEMS, items_file)):
-            if _check_of(file) != about["checks"][name]:
-                raise ValueError(f"{name} has changed")
     return Encoded(
         files=tuple(
             ReadFile(path, **dict(zip(RECORDED, values, strict=True)))
             for path, *values in files
         ),
         characters=about["characters"],
-        counts=counts,
-        dtype=dtype,
+        counts=np.array(about["counts"], np.int64),
+        dtype={known.name: known for known in TYPES}[about["dtype"]],
         codes=codes,
-        starts=starts,
-        hashes=hashes,
-        skipped=int(about["skipped"]),
+        starts=index[:cut].astype(np.int64),
+        hashes=index[cut:].view("<u8").astype(np.uint64),
+        skipped=about["skipped"],
     )
 
 

@@ -12,17 +12,29 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from chargen.checks import Whole, check_options, documented, option
 from chargen.display import describe
 from chargen.errors import UnknownCharacterError
 
 Ids = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.int64]
 
 MAX_CHARACTERS = 2**17  # Unicode 17 gives a meaning to 159,801; no text has so many
 NAMED_UNKNOWN = 8  # how many unknown characters one message describes
+
+MANY = 1_000
+"""Different characters beyond which rare ones are folded by default."""
+
+SHARE_FOLDED = 1e-3
+"""Share of a text that the characters that are folded by default make up, at most."""
+
+RARE = 10
+"""Occurrences below which a character may be folded by default."""
 
 # Signs that people confuse with one another and that Unicode's compatibility forms keep
 # apart.
@@ -162,3 +174,45 @@ def _fold(character: str) -> str:
     folded = unicodedata.normalize("NFKD", folded)
     base = "".join(c for c in folded if not unicodedata.combining(c)).casefold()
     return LOOK_ALIKES.get(base, base) or character
+
+
+@documented
+@dataclass(frozen=True)
+class Folding:
+    """Which rare characters become the mark for unknown ones."""
+
+    min_count: int | None = option(
+        None,
+        Whole(1),
+        "Fold characters that occur less often into one mark for unknown ones; 1 keeps "
+        "all.",
+        group="data",
+        default="10, if the text has over 1,000 and the rare ones are under 0.1 % of it",
+    )
+    max_vocabulary: int | None = option(
+        None,
+        Whole(1, MAX_CHARACTERS),
+        "Fold all but so many of the commonest characters.",
+        group="data",
+        default="no bound",
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    def kept(self, counts: Counts) -> npt.NDArray[np.bool_]:
+        """Return which characters stay, bool (n,), given how often each occurs, (n,).
+
+        By default, if there are more than 1,000, those that occur fewer than ten times are
+        folded, provided that together they make up less than a thousandth of the text.
+        """
+        least = self.min_count
+        if least is None:
+            rare = counts[counts < RARE].sum()
+            pays = len(counts) > MANY and rare < SHARE_FOLDED * counts.sum()
+            least = RARE if pays and self.max_vocabulary is None else 1
+        kept = counts >= least
+        if self.max_vocabulary is not None:
+            commonest = np.argsort(-counts, kind="stable")[self.max_vocabulary :]
+            kept[commonest] = False
+        return kept

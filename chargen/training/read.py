@@ -15,8 +15,9 @@ from chargen.runs.claim import bring_back
 from chargen.runs.find import find_checkpoint, open_checkpoint, run_to_resume
 from chargen.runs.run import RUN_FILE, Run, is_step
 from chargen.text.encoded import Encoded
-from chargen.text.ingest import Reading, encode, is_a_list
+from chargen.text.ingest import encode, is_a_list
 from chargen.text.parts import occurring
+from chargen.text.policy import Reading
 from chargen.text.sources import (
     HELD_OUT,
     Input,

@@ -14,8 +14,9 @@ from chargen.model.shape import MAX_PARAMETERS
 from chargen.runs.checkpoint import MAX_STATES
 from chargen.runs.tensors import Arrays
 from chargen.text.batches import Shuffled, Streams
-from chargen.text.corpus import Corpus, Folding, split, vocabulary_of
+from chargen.text.corpus import Corpus, split, vocabulary_of
 from chargen.text.parts import Items
+from chargen.text.vocabulary import Folding
 from chargen.training.finetune import grow
 from chargen.training.memory import foresee_memory
 from chargen.training.read import HeldOut, Read
@@ -204,8 +205,9 @@ def _recorded_settings(
     """Return the settings as a checkpoint records them: as the texts have made them."""
     share = _recorded(read.held_out, "validation")
     if share is None:
-        share = len(corpus.validation) and 0.1
-    encodings = {file.encoding for file in read.text.files}
+        share = 0.1 if len(corpus.validation) else 0.0
+    texts = (read.text, *read.held_out.texts.values())
+    encodings = {file.encoding for text in texts for file in text.files}
     return replace(
         settings,
         validation=share,

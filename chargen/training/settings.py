@@ -24,10 +24,10 @@ from chargen.checks import (
 )
 from chargen.model.shape import ModelConfig
 from chargen.text.batches import WINDOWS, Shuffled, Streams
-from chargen.text.corpus import Folding
-from chargen.text.ingest import Reading
 from chargen.text.parts import Part
+from chargen.text.policy import Reading
 from chargen.text.sources import HELD_OUT
+from chargen.text.vocabulary import Folding
 from chargen.training.plan import MAX_THREADS, PRECISIONS
 
 OPTIMIZERS = ("soap", "adamw")

@@ -13,7 +13,7 @@ from chargen.errors import CheckpointError, SettingsError
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.run import EVENTS, TENSORBOARD, Run
 from chargen.text.corpus import Corpus
-from chargen.text.ingest import Reading
+from chargen.text.policy import Reading
 from chargen.training.events import CheckpointDue, Event, RolledBack, Stepped
 from chargen.training.plan import Plan
 from chargen.training.settings import Settings

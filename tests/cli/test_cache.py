@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from chargen.cli import cli
 from chargen.text import encoded as encoding
 from chargen.text import ingest
-from chargen.text.ingest import Reading, encode
+from chargen.text.ingest import encode
+from chargen.text.policy import Reading
 from chargen.text.sources import find_inputs
 from chargen.text.store import ABOUT, default_cache, stored
 

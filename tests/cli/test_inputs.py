@@ -159,6 +159,7 @@ def test_names_like_options():
     write("-v.txt", STORY * 100)
     assert planned("--", "-v.txt")[0] == planned("./-v.txt")[0] == planned("story.txt")[0]
     types_again("./-v.txt")
+    types_again("--", "-v.txt")
 
 
 def test_an_unknown_option_is_no_file():

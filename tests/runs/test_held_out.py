@@ -22,9 +22,8 @@ from chargen.runs.find import open_checkpoint
 from chargen.runs.held_out import find_part, reading_of
 from chargen.text import encoded as encoding
 from chargen.text import ingest
-from chargen.text.ingest import Reading
 from chargen.text.parts import Items
-from chargen.text.policy import TextPolicy
+from chargen.text.policy import Reading, TextPolicy
 
 STORY = "it was a dark and stormy night, said the dog.\n"
 

@@ -13,10 +13,7 @@ from chargen.errors import TextError, UnknownCharacterError
 from chargen.text import encoded as encoding
 from chargen.text.corpus import (
     DEFAULT_VALIDATION,
-    MANY,
-    RARE,
     SMALL_TEXT,
-    Folding,
     scorable,
     vocabulary_of,
     whole,
@@ -26,7 +23,7 @@ from chargen.text.encoded import Encoder, encode_text
 from chargen.text.parts import Plain
 from chargen.text.scored import WARM_UP
 from chargen.text.sources import BUNDLED_CORPORA, PARTS
-from chargen.text.vocabulary import Vocabulary
+from chargen.text.vocabulary import MANY, RARE, Folding, Vocabulary
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz\n"
 property_of = settings(max_examples=60, deadline=None, derandomize=True)

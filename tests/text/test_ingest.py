@@ -16,8 +16,8 @@ from chargen.text import ingest as module
 from chargen.text.batches import Shuffled, Streams
 from chargen.text.corpus import split
 from chargen.text.encoded import END
-from chargen.text.ingest import Reading, encode, files_of, is_a_list, items_of, labelled
-from chargen.text.policy import DOCUMENTS, TextPolicy
+from chargen.text.ingest import encode, files_of, is_a_list, items_of, labelled
+from chargen.text.policy import Reading
 from chargen.text.reading import TextFile
 from chargen.text.scored import lay_out
 from chargen.text.sources import find_inputs
@@ -61,63 +61,6 @@ def items(text):
     points = text.code_points[text.read(0, len(text))].tolist()
     end = text.code_points[END]
     return "".join("|" if point == end else chr(point) for point in points)
-
-
-# --- how files are read -----------------------------------------------------------------
-
-
-def test_the_defaults():
-    policy = Reading().policy()
-    assert policy == TextPolicy("utf-8", "any", "nfc", False, "none", False)
-
-
-def test_what_is_recorded_is_what_was_asked_for():
-    reading = Reading(
-        newlines="keep", normalize="nfkc", lowercase=True, column="x", label="y"
-    )
-    assert reading.policy("gb18030") == TextPolicy(
-        "gb18030", "keep", "nfkc", True, "column", True
-    )
-
-
-def test_a_column_makes_documents_of_columns():
-    assert Reading(column="name").documents == "column"
-    assert Reading(column="name", documents="column").documents == "column"
-
-
-@pytest.mark.parametrize("documents", [kind for kind in DOCUMENTS if kind != "column"])
-def test_a_column_contradicts_other_documents(documents):
-    with pytest.raises(ValueError, match="`column` belong together"):
-        Reading(column="name", documents=documents)
-
-
-def test_documents_of_columns_need_one():
-    with pytest.raises(ValueError, match="`column` belong together"):
-        Reading(documents="column")
-
-
-@pytest.mark.parametrize("name", ["label", "group_by"])
-@pytest.mark.parametrize("more", [{}, {"documents": "lines"}])
-def test_other_columns_stand_beside_one(name, more):
-    with pytest.raises(ValueError, match=f"`{name}` is a column beside `column`"):
-        Reading(**{name: "x"}, **more)
-    assert getattr(Reading(column="y", **{name: "x"}), name) == "x"
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("documents", "words"),
-        ("normalize", "nfd"),
-        ("newlines", "crlf"),
-        ("lowercase", 1),
-        ("encoding", 8),
-        ("column", 3),
-    ],
-)
-def test_a_wrong_value_is_named(name, value):
-    with pytest.raises(ValueError, match=f"`{name}` must be"):
-        Reading(**{name: value})
 
 
 # --- one file or many -------------------------------------------------------------------

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import itertools
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -190,6 +191,17 @@ def test_a_missing_file_is_named(tmp_path):
     message = failure(tmp_path / "nowhere.txt")
     assert "nowhere.txt" in message
     assert "No such file" in message
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_a_name_that_no_file_can_have(name):
+    message = failure(Path(name))
+    assert message.startswith("cannot read a")
+    message.encode("utf-8")
+
+
+def test_bytes_that_a_codec_refuses_without_details(write):
+    assert "novel.txt is not PUNYCODE" in failure(write(b"a-\xff"), encoding="punycode")
 
 
 def test_a_folder_is_no_text(tmp_path):

@@ -190,6 +190,26 @@ def test_files_that_are_no_texts_are_skipped_and_counted() -> None:
     assert given.skipped == 3
 
 
+@pytest.mark.parametrize("sign", ["run.json", "checkpoint.json"])
+def test_runs_among_the_files_are_left_out(sign: str) -> None:
+    written("all/a.txt", f"all/checkpoints/a/{sign}", "all/checkpoints/a/log.txt")
+    assert found_in("all") == ["a.txt"]
+    assert found_in("all", glob="*") == ["a.txt"]
+
+
+def test_a_file_that_cannot_be_looked_at_is_taken_for_a_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that reading it says what is wrong."""
+
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    written("all/a.txt")
+    monkeypatch.setattr("chargen.text.formats.registry.is_text_like", closed)
+    assert found_in("all") == ["a.txt"]
+
+
 @pytest.mark.parametrize(
     ("glob", "expected"),
     [

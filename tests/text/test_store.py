@@ -19,7 +19,8 @@ from chargen.errors import TextError
 from chargen.system.files import TEMPORARY
 from chargen.text import encoded as encoding
 from chargen.text import ingest, store
-from chargen.text.ingest import Reading, encode
+from chargen.text.ingest import encode
+from chargen.text.policy import Reading
 from chargen.text.sources import find_inputs
 from chargen.text.store import (
     ABOUT,
@@ -322,6 +323,11 @@ def test_a_store_of_another_version_is_not_used(files, reads, monkeypatch):
     assert open_store(CACHE, only_store().name, [Path("a.txt")]) is None
 
 
+def test_a_text_in_memory_is_not_published(tmp_path):
+    with pytest.raises(ValueError, match="in memory"):
+        publish(tmp_path, CACHE, "0", encoding.encode_text("ab"))
+
+
 # --- several at once --------------------------------------------------------------------
 
 
@@ -443,7 +449,8 @@ KILLED = """
 import os
 from pathlib import Path
 from chargen.text import encoded, ingest
-from chargen.text.ingest import Reading, encode
+from chargen.text.ingest import encode
+from chargen.text.policy import Reading
 from chargen.text.sources import find_inputs
 ingest.IN_MEMORY = encoded.IN_MEMORY = 10
 ingest.publish = lambda *_: os._exit(9)

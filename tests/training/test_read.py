@@ -382,5 +382,5 @@ def test_a_run_that_lost_what_it_was_to_start_from_does_not_start_from_nothing()
 
 
 def test_more_files_than_a_checkpoint_can_record_are_refused():
-    with pytest.raises(TextError, match=r"name their folder"):
+    with pytest.raises(TextError, match=r"1,001 files .* name the folder"):
         looked_at(("story.txt",) * 1_001)

@@ -105,13 +105,13 @@ def wide(head: bytes) -> str | None:
     that of 一 is NUL, too.
     """
     for step, encoding in _WIDE:
-        head = head[: len(head) // step * step]
+        whole = head[: len(head) // step * step]
         top = step - 1 if encoding.endswith("le") else 0
-        other = head[step - 1 - top :: step].count(0)
-        if head[top::step].count(0) <= SIDES * other:
+        other = whole[step - 1 - top :: step].count(0)
+        if whole[top::step].count(0) <= SIDES * other:
             continue
         try:
-            text = codecs.getincrementaldecoder(encoding)().decode(head)
+            text = codecs.getincrementaldecoder(encoding)().decode(whole)
         except UnicodeDecodeError:
             continue
         if _CONTROL.search(text) is None:

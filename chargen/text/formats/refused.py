@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chargen.errors import TextError
-from chargen.text.formats.detect import wide
+from chargen.text.formats.detect import marked, wide
 
 NULS = 10  # bytes for each NUL byte; a text has no NUL characters
 
@@ -105,6 +105,7 @@ def refused_head(head: bytes) -> str | None:
     for (offset, bytes_), kind in INSIDE.items():
         if head.startswith(bytes_, offset):
             return kind
-    if head.count(0) > len(head) / NULS and wide(head) is None:
+    text = marked(head) is not None or wide(head) is not None
+    if head.count(0) > len(head) / NULS and not text:
         return "full of NUL bytes"
     return None
