@@ -3,6 +3,7 @@
     ChargenError            what is wrong, where, what to do next: the CLI prints it
     ├── TextError           a text cannot be read, or cannot be used
     │   ├── RefusedError            a file holds no text; folders pass over it
+    │   ├── DecodingError           a file is in another encoding
     │   ├── UnknownCharacterError   a text has characters that the vocabulary lacks
     │   └── MissingTextError        the text that a model learned from is not found
     ├── CheckpointError     a run or checkpoint is missing, damaged or of a newer format
@@ -35,6 +36,10 @@ class ChargenError(Exception):
 
 class TextError(ChargenError):
     """A text cannot be read, or cannot be used."""
+
+
+class DecodingError(TextError):
+    """A file is not in the encoding that it is read in."""
 
 
 class UnknownCharacterError(TextError):

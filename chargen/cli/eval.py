@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,7 +27,7 @@ from chargen.sampling.engine import Engine
 from chargen.sampling.evaluate import Evaluation, evaluate_part
 from chargen.text.corpus import scorable
 from chargen.text.ingest import encode
-from chargen.text.sources import HELD_OUT, find_inputs, in_role
+from chargen.text.sources import HELD_OUT, STANDARD_INPUT, STDIN, find_inputs, in_role
 from chargen.text.store import default_cache
 
 COLD_EVERY = 256
@@ -87,7 +88,7 @@ def evaluate_command(
         parts = list(_texts(found, files, encoding))
     else:
         part = part or "validation"
-        parts = [_part(found, part, files)]
+        parts = [_part(checkpoint, found, part, files)]
     model = Engine.from_checkpoint(found)
     results = [_score(model, each) for each in parts]
     if as_json:
@@ -125,15 +126,15 @@ def _texts(
         yield HeldOut(text.name, part, context, unknown)
 
 
-def _part(found: Checkpoint, part: str, files: tuple[str, ...]) -> HeldOut:
+def _part(name: str, found: Checkpoint, part: str, files: tuple[str, ...]) -> HeldOut:
     """Return what was held out in training; an error says how to name its file."""
     try:
         return find_part(found, part, files, cache=default_cache())
     except MissingTextError as error:
-        name = shlex.quote(error.name)
-        raise TextError(
-            f"{error}, as in chargen eval CHECKPOINT PATH/{name} --part {part}"
-        ) from error
+        words = ["chargen", "eval", name, str(Path("PATH", error.name)), "--part", part]
+        if error.name == STDIN:
+            words[3] = STANDARD_INPUT
+        raise TextError(f"{error}, as in {shlex.join(words)}") from error
 
 
 def _score(model: Engine, held: HeldOut) -> tuple[Evaluation, Evaluation]:

@@ -15,7 +15,7 @@ from chargen.cli.advice import advice
 from chargen.cli.command import Command
 from chargen.cli.options import WholeType, as_options, settings
 from chargen.cli.output import until_closed, write_text
-from chargen.display import printable
+from chargen.display import one_line, printable, suggestion
 from chargen.errors import UnknownCharacterError
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import (
@@ -35,8 +35,12 @@ from chargen.sampling.items import (
     without_label,
 )
 from chargen.sampling.options import Sampling
+from chargen.text.policy import LABEL_END
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+SHOWN_LABELS = 500  # characters
 
 
 class Seed(WholeType):
@@ -179,18 +183,29 @@ def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
 
 def _require_possible(found: Checkpoint, wanted: Wanted) -> None:
     """Refuse what only a model of items can do, or only one with labels."""
+    if wanted.label is not None and not found.text.label:
+        raise click.UsageError(
+            "--label is for models whose items have labels: train one with --column NAME "
+            "--label NAME"
+        )
+    labels = found.training.get("labels")
+    if wanted.label is not None and isinstance(labels, str):
+        _require_label(found.text.prepare(wanted.label), labels.split(LABEL_END))
     if wanted.for_items is not None and found.vocabulary.end is None:
         raise click.UsageError(
             f"{wanted.for_items} is for models of items, and this one learned from running "
             "text: train one with --documents lines, on a text with an item a line"
         )
-    if wanted.label is not None and not found.text.label:
-        raise click.UsageError(
-            "--label is for models whose items have labels: train one with --documents "
-            "column --column NAME --label NAME"
-        )
     if wanted.corpus and not wanted.new:
         raise click.UsageError("--corpus is what --new compares with: add --new")
+
+
+def _require_label(label: str, known: list[str]) -> None:
+    """Refuse a label that the model never saw: what it would write means nothing."""
+    if label not in known:
+        near = suggestion(label, known)
+        shown = one_line(", ".join(known))[:SHOWN_LABELS]
+        raise click.UsageError(f"there is no label {label!r}{near} There are: {shown}")
 
 
 def _accept(name: str, found: Checkpoint, wanted: Wanted) -> Accept | None:

@@ -1,6 +1,7 @@
 """From names to runs and checkpoints: the user's own, and those that ship with chargen.
 
-An existing path always wins over a name.
+An existing path wins over a name, save a folder without a run in it: a run is called like
+the folder of texts that it learned from.
 """
 
 from __future__ import annotations
@@ -56,15 +57,23 @@ def find_checkpoint(name: str) -> Path:
         CheckpointError: there is none; the message lists what exists and where it looked.
     """
     if name:
-        for folder in (Path(), *checkpoint_folders()):
-            if exists(folder / name):
-                return folder / name
+        found = [f / name for f in (Path(), *checkpoint_folders()) if exists(f / name)]
+        own = [path for path in found[1:] if path.parent != BUNDLED_CHECKPOINTS]
+        if own and found[0].is_dir() and not _holds_one(found[0]):
+            return own[0]  # the other is the folder of texts that it learned from
+        if found:
+            return found[0]
     runs = [run for run, _ in known_runs()]
     looked = ", ".join(str(folder) for folder in checkpoint_folders())
     raise CheckpointError(
         f"there is no checkpoint {name!r}{suggestion(name, runs)} "
         f"There are: {', '.join(runs) or 'none'}. Looked in: {looked}"
     )
+
+
+def _holds_one(folder: Path) -> bool:
+    """Whether a folder is a run or a step, or stands for one."""
+    return Run(folder).exists() or is_step(folder) or set_aside(folder) is not None
 
 
 def newer_run(folder: Path) -> Path | None:

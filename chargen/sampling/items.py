@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from chargen.sampling.draw import Uniforms
 from chargen.sampling.generate import draw_ids, random_seed, read_seed
 from chargen.sampling.model import Model
-from chargen.sampling.options import Sampling
+from chargen.sampling.options import Sampling, SamplingOptions
 from chargen.text.documents import item_hash
 from chargen.text.policy import LABEL_END
 from chargen.text.vocabulary import Ids
@@ -53,6 +54,7 @@ def generate_texts(
     seed_text: str = "",
     label: str | None = None,
     accept: Accept | None = None,
+    **options: Unpack[SamplingOptions],
 ) -> Iterator[Sample]:
     """Draw texts one after the other, from one stream of random numbers.
 
@@ -65,6 +67,7 @@ def generate_texts(
         label: the label of each item, for a model whose items have labels. Without it the
             model writes a label, a tab and an item.
         accept: says whether a text will do; where it will not, another one is drawn.
+        options: fields of `Sampling` by name, in place of those of `sampling`.
 
     Returns:
         An iterator that ends where 100 texts in a row were refused, and else never.
@@ -74,7 +77,7 @@ def generate_texts(
             never saw.
         ValueError: there is a label, and the model's items have none.
     """
-    sampling = sampling or Sampling()
+    sampling = replace(sampling or Sampling(), **options)
     prepare, encode = model.policy.prepare, model.vocabulary.encode
     seed_text = prepare(seed_text)
     ids = encode(seed_text, what="the seed text")

@@ -225,12 +225,23 @@ def _items_of_rows(
     return skipped
 
 
-def _rows(blocks: Iterable[str], name: str, wanted: Sequence[str | None]) -> Iterator[Row]:
-    """Yield the rows of a table: a string for each column that is wanted, else None."""
+def is_table(name: str) -> bool:
+    """Whether a file's name is that of a table."""
+    return _table_suffix(name) in TABLES
+
+
+def _table_suffix(name: str) -> str:
+    """Return how a file's name ends, but for what it is compressed with."""
     suffixes = [suffix.lower() for suffix in PurePath(name).suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
-    if not suffixes or suffixes[-1] not in TABLES:
+    return suffixes[-1] if suffixes else ""
+
+
+def _rows(blocks: Iterable[str], name: str, wanted: Sequence[str | None]) -> Iterator[Row]:
+    """Yield the rows of a table: a string for each column that is wanted, else None."""
+    suffix = _table_suffix(name)
+    if suffix not in TABLES:
         raise TextError(
             f"{name} is no table: `column` is for files that end in {', '.join(TABLES)}"
         )
@@ -240,7 +251,7 @@ def _rows(blocks: Iterable[str], name: str, wanted: Sequence[str | None]) -> Ite
     lines = _lines(blocks, name)
     first = next(lines).removeprefix("\ufeff")
     lines = itertools.chain([first], lines)
-    delimiter = TABLES[suffixes[-1]]
+    delimiter = TABLES[suffix]
     if delimiter is None:
         return _json_rows(lines, name, wanted)
     if delimiter == ",":  # where a comma is part of numbers, programs write semicolons

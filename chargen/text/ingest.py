@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from chargen.errors import DecodingError
 from chargen.text.documents import Item, split_items
 from chargen.text.encoded import IN_MEMORY, Encoded, Encoder, ReadFile
 from chargen.text.lists import looks_like_a_list
@@ -29,16 +30,18 @@ def files_of(inputs: Sequence[Input]) -> list[Path]:
 
 def is_a_list(inputs: Sequence[Input], reading: Reading) -> bool:
     """Whether the text is plainly a list of items, one a line, judged by its beginning."""
+    paths = files_of(inputs)
     blocks = chain.from_iterable(
         read_blocks(TextFile(path), encoding=reading.encoding, policy=reading.policy())
-        for path in files_of(inputs)
+        for path in paths
     )
     head, length = [], 0
-    for block in blocks:
-        head.append(block)
-        length += len(block)
-        if length >= HEAD:
-            break
+    with _explained(len(paths)):
+        for block in blocks:
+            head.append(block)
+            length += len(block)
+            if length >= HEAD:
+                break
     return looks_like_a_list("".join(head)[:HEAD])
 
 
@@ -82,16 +85,31 @@ def _size(paths: Sequence[Path]) -> int:
     return total
 
 
+@contextlib.contextmanager
+def _explained(files: int) -> Iterator[None]:
+    """Where one of several files cannot be decoded, say what may be the matter."""
+    try:
+        yield
+    except DecodingError as error:
+        if files == 1:
+            raise
+        raise DecodingError(
+            f"{error}. If the files are in several encodings: `encoding='auto'` finds out "
+            "that of each"
+        ) from error
+
+
 def _encoded(paths: Sequence[Path], reading: Reading, encoder: Encoder) -> Encoded:
     files, skipped = [], 0
     with contextlib.ExitStack() as unless_finished:
         unless_finished.callback(encoder.close)
         for path in paths:
             file = TextFile(path)
-            if reading.documents in (None, "none"):
-                _encode_running(file, reading, encoder)
-            else:
-                skipped += _encode_items(file, reading, encoder)
+            with _explained(len(paths)):
+                if reading.documents in (None, "none"):
+                    _encode_running(file, reading, encoder)
+                else:
+                    skipped += _encode_items(file, reading, encoder)
             files.append(_read(file))
         encoded = encoder.finish(files, skipped=skipped)
         unless_finished.pop_all()

@@ -16,6 +16,9 @@ from chargen.text.encoded import END, SCANNED, Codes, Encoded
 from chargen.text.policy import LABEL_END
 from chargen.text.vocabulary import Ids, Vocabulary
 
+LONGEST_LABEL = 200
+"""Characters of a label that are looked at."""
+
 NOWHERE = -1
 """Where a character of a text has no id."""
 
@@ -92,6 +95,14 @@ class Items:
             start, place = until, place + 1
         codes: Codes = np.concatenate(found)
         return self._ids[codes]
+
+    def labels(self) -> Iterator[str]:
+        """Yield the labels of items that have them."""
+        for item in self.chosen.tolist():
+            start, stop = self.text.starts[item : item + 2].tolist()
+            yield self.text.text(start, min(stop, start + LONGEST_LABEL)).partition(
+                LABEL_END
+            )[0]
 
     def texts(self, *, labelled: bool) -> Iterator[str]:
         """Yield what the items say; where they are labelled, without the label."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chargen.display import printable
-from chargen.errors import TextError
+from chargen.errors import DecodingError, TextError
 from chargen.text.formats.detect import detect_encoding, marked
 from chargen.text.formats.registry import look_into, pieces
 from chargen.text.policy import TextPolicy
@@ -182,7 +182,9 @@ def _decoded(file: TextFile, stream: io.BufferedIOBase) -> Iterator[str]:
             piece = decoder.decode(data, not data)
         except UnicodeDecodeError as error:
             place = done - len(error.object) + error.start
-            raise TextError(_decoding_failure(file.path, codec, error, place)) from error
+            raise DecodingError(
+                _decoding_failure(file.path, codec, error, place)
+            ) from error
         except UnicodeError as error:  # from punycode, say, which gives no details
             raise TextError(f"{file.name} is not {codec.upper()}") from error
         begins, length = not length, length + len(piece)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from chargen.display import printable, suggestion
 from chargen.errors import TextError
@@ -174,8 +174,11 @@ def find_inputs(names: Iterable[str], *, glob: str | None = None) -> list[Input]
 
 def _input(name: str, glob: str | None) -> Input:
     if name == STANDARD_INPUT:
-        return Input(STDIN, (_spooled(),), passing=True)
+        return Input(STDIN, (_spooled(sys.stdin.buffer),), passing=True)
     path = Path(name)
+    if exists(path) and not (path.is_file() or path.is_dir()):  # <(zcat log.gz), say
+        with path.open("rb") as pipe:
+            return Input(STDIN, (_spooled(pipe),), passing=True)
     if not (exists(path) and path.is_dir()):
         found = find_corpus(name)
         return Input(printable(found.name), (found,))
@@ -230,8 +233,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _spooled() -> Path:
-    """Copy standard input to a temporary file, which is removed at the end."""
+def _spooled(stream: BinaryIO) -> Path:
+    """Copy what can be read only once to a temporary file, which is removed at the end."""
     import shutil  # these are slow to load, and hardly ever needed
     import tempfile
 
@@ -239,7 +242,7 @@ def _spooled() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder) / "standard input"  # what messages call it
     with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+        shutil.copyfileobj(stream, file)
     return path
 
 

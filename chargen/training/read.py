@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from chargen.runs.checkpoint import MAX_SOURCES, Checkpoint
 from chargen.runs.claim import bring_back
 from chargen.runs.find import find_checkpoint, open_checkpoint, run_to_resume
 from chargen.runs.run import RUN_FILE, Run, is_step
+from chargen.text.documents import is_table
 from chargen.text.encoded import Encoded
-from chargen.text.ingest import encode, is_a_list
+from chargen.text.ingest import encode, files_of, is_a_list
 from chargen.text.parts import occurring
 from chargen.text.policy import Reading
 from chargen.text.sources import (
@@ -40,8 +42,6 @@ from chargen.training.settings import FIXED, Settings
 
 PREPARED = ("newlines", "normalize", "lowercase")
 """Settings that a model that is trained further brings along, unless others are given."""
-
-SHOWN = 5  # files that notes name
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def read(request: Request) -> Read:
     sources = _sources(
         {"train": inputs, **held_out.inputs}, {"train": text, **held_out.texts}
     )
-    notes += _notes_on(inputs, text)
+    notes += _notes_on(inputs, text, reading)
     given = _as_recorded(given, reading, text, held_out)
     if run:
         check_unchanged(run, before, given, sources)
@@ -225,14 +225,14 @@ def _reading(
         return replace(reading, documents="none"), []
     what = "line" if kind == "lines" else "block of lines"
     note = (
-        f"this is a list: each {what} is learned by itself, and a random tenth is held out "
-        "(`documents='none'` takes it as one running text)"
+        f"this is a list: each {what} is learned by itself, and what is held out is drawn "
+        "at random (`documents='none'` takes it as one running text)"
     )
     return replace(reading, documents=kind), [note] if kind != "none" else []
 
 
-def _notes_on(inputs: Sequence[Input], text: Encoded) -> list[str]:
-    """Say what was left out, and how encodings were found out."""
+def _notes_on(inputs: Sequence[Input], text: Encoded, reading: Reading) -> list[str]:
+    """Say what was left out, what may be meant, and how encodings were found out."""
     notes = [
         f"{each.skipped:,} files in {each.name} are not texts, and were left out"
         for each in inputs
@@ -240,12 +240,18 @@ def _notes_on(inputs: Sequence[Input], text: Encoded) -> list[str]:
     ]
     if text.skipped:
         notes.append(f"{text.skipped:,} rows hold no item, and were left out")
+    table = next((file for file in files_of(inputs) if is_table(file.name)), None)
+    if table is not None and reading.documents == "none":
+        notes.append(
+            f"{table.name} is a table, and is learned as it stands: `column` takes one of "
+            "its columns"
+        )
     unsure = [file for file in text.files if file.sureness is not None]
-    for file in unsure[:SHOWN]:
-        sure = f"{file.sureness:.0%} sure"
-        notes.append(f"{Path(file.path).name} is read as {file.encoding} ({sure})")
-    if len(unsure) > SHOWN:
-        notes.append(f"and so on, for {len(unsure) - SHOWN:,} more files")
+    for encoding, count in Counter(file.encoding for file in unsure).most_common():
+        least = min(unsure, key=lambda f: (f.encoding != encoding, f.sureness or 0.0))
+        what = f"{count:,} files are" if count > 1 else f"{Path(least.path).name} is"
+        at_least = "at least " if count > 1 else ""
+        notes.append(f"{what} read as {encoding} ({at_least}{least.sureness:.0%} sure)")
     return notes
 
 

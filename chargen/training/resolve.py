@@ -145,9 +145,11 @@ def _counted(read: Read, corpus: Corpus) -> list[str]:
         raise SettingsError("`remember_items` is for a text of items: give `documents`")
     if vocabulary.unknown is not None:
         gone = read.different - len(vocabulary.characters)
+        asked = read.settings.min_count or read.settings.max_vocabulary
+        keep = "" if asked else " (`min_count=1` keeps them all)"
         notes.append(
             f"{gone:,} rare characters, {corpus.folded:.3%} of the text, are folded into "
-            "one mark, which is never written (`min_count=1` keeps them all)"
+            f"one mark, which is never written{keep}"
         )
     limit = read.settings.validation_chars
     scorable = len(corpus.validation) - (not len(corpus.context))
@@ -190,11 +192,18 @@ def _forced(
             f"{corpus.unseen:.2%} of the validation characters never occur in training"
         )
     hashes = [source.sha256 for source in corpus.sources if source.role == "train"]
-    for part in read.held_out.texts:
+    learned = {file.sha256 for file in read.text.files if file.size}
+    for part, held in read.held_out.texts.items():
+        known = sum(file.sha256 in learned for file in held.files)
         if hashes == [s.sha256 for s in corpus.sources if s.role == part]:
             notes.append(
                 f"`{part}` is the text that is learned from: the loss on it will say "
                 "nothing about new text"
+            )
+        elif known:
+            notes.append(
+                f"{known:,} of the files of `{part}` are learned from, too: the loss on "
+                "them says nothing about new text"
             )
     return notes
 

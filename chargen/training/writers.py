@@ -13,7 +13,8 @@ from chargen.errors import CheckpointError, SettingsError
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.run import EVENTS, TENSORBOARD, Run
 from chargen.text.corpus import Corpus
-from chargen.text.policy import Reading
+from chargen.text.parts import Items
+from chargen.text.policy import LABEL_END, Reading
 from chargen.training.events import CheckpointDue, Event, RolledBack, Stepped
 from chargen.training.plan import Plan
 from chargen.training.settings import Settings
@@ -25,6 +26,10 @@ TAGS = {
     "characters_per_second": "characters_per_second",
 }
 """TensorBoard's names for what a line of the log has; losses in nats per character."""
+
+
+MAX_LABELS = 100
+"""How many labels a checkpoint names, at most."""
 
 
 def _comes_before(line: dict[str, Any], step: int, evaluated_step: int) -> bool:
@@ -128,6 +133,7 @@ class CheckpointWriter:
             **plan.to_dict(),
             "threads": threads,
             "commonest_character": corpus.commonest_character,
+            **({"labels": known} if (known := _labels(corpus, settings)) else {}),
             **({"init_from": init_from} if init_from is not None else {}),
         }
 
@@ -159,6 +165,18 @@ class CheckpointWriter:
             keep=self._settings.keep,
         )
         self._written()
+
+
+def _labels(corpus: Corpus, settings: Settings) -> str:
+    """Return the labels of the training items, if there are few, for `sample --label`."""
+    if settings.label is None or not isinstance(corpus.train, Items):
+        return ""
+    found: set[str] = set()
+    for label in corpus.train.labels():
+        found.add(label)
+        if len(found) > MAX_LABELS:
+            return ""
+    return LABEL_END.join(sorted(found))
 
 
 class TensorBoard:

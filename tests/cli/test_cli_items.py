@@ -200,7 +200,7 @@ def test_what_an_item_brings_along_is_escaped_for_nobody_but_terminals():
     [
         (["prose", "--unique"], "--unique is for models of items"),
         (["prose", "--new"], "--new is for models of items"),
-        (["prose", "--label", "a"], "--label is for models of items"),
+        (["prose", "--label", "a"], "--label is for models whose items have labels"),
         (["prose", "--unique"], "train one with --documents lines"),
         (["names", "--label", "a"], "--column NAME --label NAME"),
         (["names", "--new"], "give the training text with --corpus FILE, or train with"),

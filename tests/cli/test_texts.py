@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import shlex
 import zipfile
 from pathlib import Path
@@ -191,7 +192,55 @@ def test_items_end_to_end_with_labels() -> None:
     assert sampled.exit_code == 0, sampled.output
     assert len(sampled.stdout.splitlines()) == 3
     unknown = CliRunner().invoke(cli, ["sample", run, *more, "--label", "Ü"])
-    assert unknown.exit_code == 1
-    assert "the label has a character that the model never saw" in unknown.output
+    assert unknown.exit_code == 2
+    assert "there is no label 'Ü'" in unknown.output
     card = CliRunner().invoke(cli, ["eval", run, "--items", "--count", "5", "--json"])
     assert json.loads(card.stdout)["items"]["new"] is not None, card.stdout
+
+
+def test_a_label_that_was_never_seen_is_refused_with_those_there_are() -> None:
+    rows = [f"Ann{i} of {i * 7 % 60},{('Norway', 'Japan')[i % 2]}" for i in range(200)]
+    Path("n.csv").write_text("\n".join(["name,land", *rows]), encoding="utf-8")
+    words = ("n.csv", "--column", "name", "--label", "land")
+    done = CliRunner().invoke(cli, ["train", *words, *TINY])
+    assert done.exit_code == 0, done.output
+    found = CliRunner().invoke(cli, ["sample", "n", "--label", "Norwai"])
+    assert found.exit_code == 2
+    said = " ".join(found.stderr.split())
+    assert "no label 'Norwai'. Did you mean Norway? There are: Japan, Norway" in said
+
+
+def test_a_run_is_found_by_its_name_beside_the_folder_that_it_learned_from() -> None:
+    done = CliRunner().invoke(cli, ["train", "more", *TINY, "--documents", "none"])
+    assert done.exit_code == 0, done.output
+    found = CliRunner().invoke(cli, ["sample", "more", "--length", "5", "--seed", "1"])
+    assert (found.exit_code, len(found.stdout)) == (0, 6)
+
+
+def test_what_may_be_meant_otherwise_is_said() -> None:
+    Path("n.csv").write_text("name,land\n" + "Ann,A\n" * 400, encoding="utf-8")
+    assert (
+        "n.csv is a table, and is learned as it stands: --column" in planned("n.csv").stdout
+    )
+    held = planned("more", "a.txt", "--validation", "more/c.md", "--validation", "b.txt")
+    assert "1 of the files of --validation are learned from, too" in held.stdout
+    Path("more/f.txt").write_text("Où est-il allé ?\n" * 40, encoding="cp1252")
+    failed = planned("more", code=1).output
+    assert (
+        "f.txt is not UTF-8" in failed
+        and "--encoding auto finds out that of each" in failed
+    )
+    auto = planned("more", "--encoding", "auto")
+    assert "2 files are read as utf-8 (at least 100% sure)" in auto.stdout
+    assert "f.txt is read as cp1252" in auto.stdout
+
+
+def test_a_pipe_is_read_like_standard_input() -> None:
+    read, write = os.pipe()
+    os.write(write, (STORY * 30).encode())
+    os.close(write)
+    try:
+        done = planned(f"/dev/fd/{read}", "--validation", "0")
+    finally:
+        os.close(read)
+    assert characters(done) == [len(STORY) * 30, 0]
