@@ -137,7 +137,7 @@ def read(request: Request) -> Read:
     sources = _sources(
         {"train": inputs, **held_out.inputs}, {"train": text, **held_out.texts}
     )
-    notes += _notes_on(inputs, text, reading)
+    notes += _notes_on(inputs, text, reading) + _notes_on_cache(text, cache)
     given = _as_recorded(given, reading, text, held_out)
     if run:
         check_unchanged(run, before, given, sources)
@@ -253,6 +253,17 @@ def _notes_on(inputs: Sequence[Input], text: Encoded, reading: Reading) -> list[
         at_least = "at least " if count > 1 else ""
         notes.append(f"{what} read as {encoding} ({at_least}{least.sureness:.0%} sure)")
     return notes
+
+
+def _notes_on_cache(text: Encoded, cache: Path | None) -> list[str]:
+    """Say where a large text is kept."""
+    if cache is None or not text.on_disk:
+        return []
+    size = len(text) * text.dtype.itemsize / 1e6
+    return [
+        f"so that it is read only once, the text is kept in {cache} ({size:,.0f} MB): "
+        "`chargen cache` shows and removes it, `no_cache=True` does without"
+    ]
 
 
 def _sources(
