@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from chargen.errors import TextError
@@ -12,6 +13,7 @@ from chargen.runs.held_out import reading_of
 from chargen.runs.items import has_items, read_items
 from chargen.runs.run import POINTERS, is_step
 from chargen.sampling.items import TrainingItems
+from chargen.text.documents import is_table
 from chargen.text.ingest import files_of, items_of
 from chargen.text.reading import TextFile
 from chargen.text.sources import find_inputs
@@ -51,5 +53,8 @@ def _run_folder(path: Path) -> Path:
 def _items(checkpoint: Checkpoint, corpus: Sequence[str]) -> Iterator[str]:
     """Yield the items of texts, without their labels, as the model's corpus was read."""
     reading = reading_of(checkpoint)
+    lines = replace(reading, documents="lines", column=None, label=None, group_by=None)
     for path in files_of(find_inputs(corpus)):
-        yield from (item.text for item in items_of(TextFile(path), reading))
+        plain = reading.column is not None and not is_table(path.name)
+        how = lines if plain else reading
+        yield from (item.text for item in items_of(TextFile(path), how))

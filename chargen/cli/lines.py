@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from chargen.cli.output import until_closed, write_text
 from chargen.runs.checkpoint import Checkpoint
+from chargen.runs.held_out import reading_of
 from chargen.sampling.engine import Engine
 from chargen.sampling.lines import LineScore, score_lines
+from chargen.text.documents import is_table
+from chargen.text.ingest import items_of, labelled
 from chargen.text.reading import TextFile, read_blocks
 
 
@@ -20,6 +24,8 @@ def report_lines(
     found: Checkpoint, path: Path, *, encoding: str | None, sort: bool, as_json: bool
 ) -> None:
     """Print the nats of each line of a text, its number and the line itself.
+
+    Of a table, if the model learned a column of one, these are the items in that column.
 
     Args:
         found: the model.
@@ -29,8 +35,14 @@ def report_lines(
         as_json: whether to print a JSON object a line instead of columns.
     """
     model = Engine.from_checkpoint(found)
-    blocks = read_blocks(TextFile(path), encoding=encoding, policy=model.policy)
-    scores: Iterable[LineScore] = score_lines(model, _lines(blocks))
+    if found.text.documents == "column" and is_table(path.name):
+        reading = replace(reading_of(found), encoding=encoding)
+        items = items_of(TextFile(path), reading)
+        lines: Iterable[str] = (labelled(item, reading) for item in items)
+    else:
+        blocks = read_blocks(TextFile(path), encoding=encoding, policy=model.policy)
+        lines = _lines(blocks)
+    scores: Iterable[LineScore] = score_lines(model, lines)
     if sort:
         scores = sorted(scores, key=lambda score: score.nats_each, reverse=True)
     unknown = 0

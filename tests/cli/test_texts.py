@@ -206,6 +206,12 @@ def test_a_label_that_was_never_seen_is_refused_with_those_there_are() -> None:
     assert done.exit_code == 0, done.output
     found = CliRunner().invoke(cli, ["sample", "n", "--label", "Norwai"])
     assert found.exit_code == 2
+    scored = CliRunner().invoke(cli, ["eval", "n", "n.csv", "--lines"])
+    (first, *_) = [row.split("\t")[3:] for row in scored.stdout.splitlines()]
+    assert first == ["Norway", "Ann0 of 0"]
+    Path("old.txt").write_text("Ann0 of 0\n", encoding="utf-8")
+    new = ("--new", "--corpus", "old.txt", "--length", "9", "--seed", "1")
+    assert CliRunner().invoke(cli, ["sample", "n", *new]).exit_code == 0
     said = " ".join(found.stderr.split())
     assert "no label 'Norwai'. Did you mean Norway? There are: Japan, Norway" in said
 
