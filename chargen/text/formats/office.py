@@ -22,8 +22,8 @@ MAX_WORD = 32 * 2**20
 """The most bytes of XML in a .docx; Mammoth takes some thirty times as many in memory."""
 
 MISSING = (
-    "{name} takes a library that is not installed: install it with "
-    '`pip install "chargen[documents]"`, or save the document as plain text in UTF-8 (.txt)'
+    "{name} takes a library that is not installed: pip install {library}, where chargen is "
+    "installed; or save the document as plain text in UTF-8 (.txt)"
 )
 
 
@@ -41,7 +41,7 @@ def extract_docx(file: BinaryIO, name: str) -> Iterator[str]:
     try:
         import mammoth
     except ImportError as error:
-        raise TextError(MISSING.format(name=name)) from error
+        raise TextError(MISSING.format(name=name, library="mammoth")) from error
     copy = _checked_copy(Archive(file, name))
     found: list[Any] = []
 

@@ -37,7 +37,7 @@ def extract_pdf(file: BinaryIO, name: str) -> Iterator[str]:
     try:
         import pypdf
     except ImportError as error:
-        raise TextError(MISSING.format(name=name)) from error
+        raise TextError(MISSING.format(name=name, library="pypdf")) from error
     logging.getLogger("pypdf").addHandler(_NOWHERE)  # it tells of every small flaw
     deadline = time.monotonic() + MAX_SECONDS
 
