@@ -346,10 +346,10 @@ def test_sampling_without_tensorflow(
     code = "import importlib.util as u; print(u.find_spec('tensorflow'))"
     assert without_tensorflow.python(code, cwd=tmp_path).strip() == "None"
     run_folder = trained / "checkpoints" / "minerals"
-    options = ("--length", "30", "--seed", "1")
+    options = ("--count", "30", "--length", "10", "--seed", "1")
     done = without_tensorflow.run("sample", run_folder, *options, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert_sample(done.stdout, 30)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 30
 
 
 @pytest.mark.slow
