@@ -59,7 +59,8 @@ def find_checkpoint(name: str) -> Path:
     if name:
         found = [f / name for f in (Path(), *checkpoint_folders()) if exists(f / name)]
         own = [path for path in found[1:] if path.parent != BUNDLED_CHECKPOINTS]
-        if own and found[0].is_dir() and not _holds_one(found[0]):
+        bare = Path(name).name == name != os.pardir
+        if own and bare and found[0].is_dir() and not _holds_one(found[0]):
             return own[0]  # the other is the folder of texts that it learned from
         if found:
             return found[0]

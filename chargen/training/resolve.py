@@ -145,8 +145,8 @@ def _counted(read: Read, corpus: Corpus) -> list[str]:
         raise SettingsError("`remember_items` is for a text of items: give `documents`")
     if vocabulary.unknown is not None:
         gone = read.different - len(vocabulary.characters)
-        asked = read.settings.min_count or read.settings.max_vocabulary
-        keep = "" if asked else " (`min_count=1` keeps them all)"
+        bounded = read.settings.max_vocabulary is not None
+        keep = "" if bounded else " (`min_count=1` keeps them all)"
         notes.append(
             f"{gone:,} rare characters, {corpus.folded:.3%} of the text, are folded into "
             f"one mark, which is never written{keep}"
