@@ -24,6 +24,7 @@ from chargen.text.sources import (
     find_inputs,
     in_role,
     is_bare,
+    title,
 )
 from chargen.text.vocabulary import Ids
 
@@ -106,18 +107,18 @@ def find_part(
     if not sources:
         raise CheckpointError("the checkpoint does not say what it was trained on")
     text = find_text(checkpoint, sources, part, files, cache)
-    title = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
+    name = title(sources)
     if own:
-        found, context = whole(text, checkpoint.vocabulary, title)
-        return HeldOut(title, found, context)
+        found, context = whole(text, checkpoint.vocabulary, name)
+        return HeldOut(name, found, context)
     validation, test = (
         0.0 if in_role(checkpoint.corpus, role) else _share(checkpoint.training.get(role))
         for role in HELD_OUT
     )
-    corpus = split(text, validation, checkpoint.vocabulary, test=test, name=title)
+    corpus = split(text, validation, checkpoint.vocabulary, test=test, name=name)
     if part == "validation":
-        return HeldOut(f"validation part of {title}", corpus.validation, corpus.context)
-    return HeldOut(f"test part of {title}", corpus.test, corpus.test_context)
+        return HeldOut(f"validation part of {name}", corpus.validation, corpus.context)
+    return HeldOut(f"test part of {name}", corpus.test, corpus.test_context)
 
 
 def _share(held: Any) -> float:

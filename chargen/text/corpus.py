@@ -238,10 +238,7 @@ def scorable(text: Encoded, vocabulary: Vocabulary) -> tuple[Part, Ids, int]:
     strange[END] = False
     unknown = int(text.counts[strange].sum())
     left_out = (ids == NOWHERE) & (text.counts > 0)
-    if vocabulary.end is None or not len(text.hashes):
-        part: Part = Stretch(text, ids, 0, len(text))
-    else:
-        part = Items(text, ids, np.arange(len(text.hashes)))
+    part = _undivided(text, ids, vocabulary)
     if left_out.any():
         # What is left is of the smallest type that holds it: a text may be large.
         small = np.min_scalar_type(len(vocabulary))
@@ -266,9 +263,14 @@ def whole(text: Encoded, vocabulary: Vocabulary, name: str) -> tuple[Part, Ids]:
     if len(text) < 2:
         raise TextError(f"{name} is too short: it has {len(text)} characters")
     ids, start = _ids(text, vocabulary, name), _start(text, vocabulary)
-    if len(text.hashes):
-        return Items(text, ids, np.arange(len(text.hashes))), start
-    return Stretch(text, ids, 0, len(text)), start
+    return _undivided(text, ids, vocabulary), start
+
+
+def _undivided(text: Encoded, ids: Ids, vocabulary: Vocabulary) -> Part:
+    """Return all of a text; its items, if the model knows of items."""
+    if vocabulary.end is None or not len(text.hashes):
+        return Stretch(text, ids, 0, len(text))
+    return Items(text, ids, np.arange(len(text.hashes)))
 
 
 def _ids(text: Encoded, vocabulary: Vocabulary, name: str) -> Ids:

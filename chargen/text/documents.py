@@ -23,6 +23,7 @@ import numpy.typing as npt
 from chargen.display import suggestion
 from chargen.errors import TextError
 from chargen.text.policy import LABEL_END
+from chargen.text.sources import COMPRESSED
 
 MAX_ITEM = 2**26
 """Characters of an item, or of a field of a table; one that is longer is a mistake."""
@@ -35,9 +36,6 @@ MAX_COLUMNS = 1_000
 
 TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}
 """The endings of tables, and what separates their fields; None for one object a line."""
-
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-"""Endings that may follow those of tables."""
 
 Hashes = npt.NDArray[np.uint64]
 Row = tuple[int, tuple[str | None, ...]]

@@ -119,6 +119,17 @@ def in_role(sources: Iterable[Source], role: str) -> list[Source]:
     return [source for source in sources if source.role == role]
 
 
+def title(named: Sequence[Source | Input]) -> str:
+    """Return what messages call a text, given what it is read from."""
+    return named[0].name if len(named) == 1 else f"{len(named)} files"
+
+
+def recorded_names(inputs: Sequence[Input]) -> str | tuple[str, ...]:
+    """Return the names of inputs, as settings record them."""
+    names = tuple(each.name for each in inputs)
+    return names[0] if len(names) == 1 else names
+
+
 @dataclass(frozen=True)
 class Input:
     """What a user names: a file, a folder of files, or standard input.

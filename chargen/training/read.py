@@ -27,6 +27,8 @@ from chargen.text.sources import (
     bundled_documents,
     find_inputs,
     is_bare,
+    recorded_names,
+    title,
 )
 from chargen.text.store import default_cache
 from chargen.training.request import Request
@@ -123,8 +125,7 @@ def read(request: Request) -> Read:
     given, out, notes = dict(request.given), request.out, []
     if out is not None and not request.dry_run and (back_again := bring_back(out)):
         notes.append(back_again)
-    inputs, run = _inputs_and_run(request)
-    before = run.description() if run else {}
+    inputs, run, before = _inputs_and_run(request)
     base = settings_of(before)
     trained = open_checkpoint(request.init_from) if request.init_from else None
     if trained is not None:
@@ -171,22 +172,20 @@ def read(request: Request) -> Read:
     )
 
 
-def _inputs_and_run(request: Request) -> tuple[list[Input], Run | None]:
-    """Return the files to train on, and the run that is resumed, if one is."""
+def _inputs_and_run(
+    request: Request,
+) -> tuple[list[Input], Run | None, Mapping[str, Any]]:
+    """Return the files to train on, the run that is resumed, and its description."""
     glob = request.given.get("glob")
     inputs = find_inputs(request.names, glob=glob)
     if not request.resume:
-        return inputs, None
+        return inputs, None, {}
     run = run_to_resume(inputs[0].name, request.out)
-    before = settings_of(run.description()) if run else {}
-    if glob is None and before.get("glob") is not None:
-        inputs = find_inputs(request.names, glob=before["glob"])
-    return inputs, run
-
-
-def title(inputs: Sequence[Input]) -> str:
-    """Return what messages call a text."""
-    return inputs[0].name if len(inputs) == 1 else f"{len(inputs)} files"
+    before = run.description() if run else {}
+    kept = settings_of(before).get("glob")
+    if glob is None and kept is not None:
+        inputs = find_inputs(request.names, glob=kept)
+    return inputs, run, before
 
 
 def _check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
@@ -296,13 +295,8 @@ def _as_recorded(
         recorded["encoding"] = text.files[0].encoding  # under the codec's own name
     for part, inputs in held_out.inputs.items():
         if part in given:
-            recorded[part] = _names(inputs)
+            recorded[part] = recorded_names(inputs)
     return recorded
-
-
-def _names(inputs: Sequence[Input]) -> str | tuple[str, ...]:
-    names = tuple(each.name for each in inputs)
-    return names[0] if len(names) == 1 else names
 
 
 def _read_held_out(

@@ -16,6 +16,7 @@ from chargen.runs.tensors import Arrays
 from chargen.text.batches import Shuffled, Streams
 from chargen.text.corpus import Corpus, split, vocabulary_of
 from chargen.text.parts import Items
+from chargen.text.sources import recorded_names
 from chargen.text.vocabulary import Folding
 from chargen.training.finetune import grow
 from chargen.training.memory import foresee_memory
@@ -256,8 +257,7 @@ def _recorded(held_out: HeldOut, part: str) -> Held:
     if part not in held_out.inputs:
         held: float | None = getattr(held_out, part)
         return held
-    names = tuple(each.name for each in held_out.inputs[part])
-    return names[0] if len(names) == 1 else names
+    return recorded_names(held_out.inputs[part])
 
 
 def _check_size(settings: Settings, characters: int) -> None:
