@@ -24,11 +24,14 @@ from chargen._version import __version__
 
 if TYPE_CHECKING:
     from chargen.errors import ChargenError
+    from chargen.sampling.around import generate_around
+    from chargen.sampling.blend import Blend
     from chargen.sampling.engine import Engine, load
     from chargen.sampling.evaluate import Evaluation, evaluate
-    from chargen.sampling.generate import generate
-    from chargen.sampling.items import Sample, generate_texts
+    from chargen.sampling.generate import Generation, generate
     from chargen.sampling.options import Sampling
+    from chargen.sampling.restore import Gap, Restored, restore
+    from chargen.sampling.texts import Sample, generate_texts
     from chargen.training.events import (
         CheckpointDue,
         Event,
@@ -42,14 +45,18 @@ if TYPE_CHECKING:
     from chargen.training.settings import Settings
 
 __all__ = [
+    "Blend",
     "ChargenError",
     "CheckpointDue",
     "Engine",
     "Evaluation",
     "Event",
+    "Gap",
+    "Generation",
     "Listener",
     "Note",
     "Progress",
+    "Restored",
     "RolledBack",
     "Sample",
     "Sampling",
@@ -58,19 +65,24 @@ __all__ = [
     "__version__",
     "evaluate",
     "generate",
+    "generate_around",
     "generate_texts",
     "load",
     "prepare",
+    "restore",
     "train",
 ]
 
 _HOMES = {
     "errors": ("ChargenError",),
+    "sampling.around": ("generate_around",),
+    "sampling.blend": ("Blend",),
     "sampling.engine": ("Engine", "load"),
     "sampling.evaluate": ("Evaluation", "evaluate"),
-    "sampling.generate": ("generate",),
-    "sampling.items": ("Sample", "generate_texts"),
+    "sampling.generate": ("Generation", "generate"),
     "sampling.options": ("Sampling",),
+    "sampling.restore": ("Gap", "Restored", "restore"),
+    "sampling.texts": ("Sample", "generate_texts"),
     "training.events": (
         *("CheckpointDue", "Event", "Listener", "Note", "Progress", "RolledBack"),
         "Stepped",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard, TypeVar
 
@@ -132,6 +132,33 @@ class Name:
 
 
 @dataclass(frozen=True)
+class Names:
+    """A tuple of texts, none of them empty."""
+
+    expected = "texts that are not empty"
+
+    def fits(self, value: object) -> bool:
+        """Whether a value is such a tuple."""
+        return isinstance(value, tuple) and all(
+            isinstance(text, str) and text for text in value
+        )
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A mapping from single characters to finite numbers."""
+
+    expected = "numbers by single characters, such as {'e': -1.5}"
+
+    def fits(self, value: object) -> bool:
+        """Whether a value is such a mapping."""
+        return isinstance(value, Mapping) and all(
+            isinstance(name, str) and len(name) == 1 and is_number(number)
+            for name, number in value.items()
+        )
+
+
+@dataclass(frozen=True)
 class Flag:
     """True or false."""
 
@@ -161,7 +188,7 @@ class ShareOrFiles(Real):
 CHOSEN = "chosen for the text"
 """What is said in place of a default that the recipe replaces."""
 
-Kind = Whole | Real | Choice | Name | Flag
+Kind = Whole | Real | Choice | Name | Names | Numbers | Flag
 
 
 @dataclass(frozen=True)

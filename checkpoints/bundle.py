@@ -21,6 +21,8 @@ BUNDLED = Path(__file__).parent / "bundled"
 COMMANDS = {
     "harbour-plays": "train harbour-plays --units 256 --batch-size 32 "
     "--learning-rate 1e-2 --dropout 0.4 --steps 1200",
+    "minerals": "train minerals --units 64 --batch-size 16 --learning-rate 7e-3 "
+    "--dropout 0.2 --steps 500",
     "sishi-jueju": "train sishi-jueju --units 256 --batch-size 16 --learning-rate 7e-3 "
     "--dropout 0.5 --steps 360",
 }

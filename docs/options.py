@@ -9,7 +9,6 @@ import click
 
 from chargen.cli import COMMANDS
 from chargen.cli.options import sections
-from chargen.training.settings import GROUPS
 
 PAGE = Path(__file__).with_suffix(".md")
 
@@ -46,7 +45,7 @@ def page() -> str:
         "In the environment they are `CHARGEN_TRAIN_UNITS` and the like.",
     ]
     for name, command in all_commands():
-        found = list(sections(command.params, GROUPS))
+        found = list(sections(command.params, getattr(command, "groups", ())))
         if not found:
             continue
         lines += ["", f"## chargen {name}"]

@@ -40,15 +40,16 @@ FACES = ("__init__", "__main__")
 
 # What a package may import that is neither chargen's nor the standard library's.
 OTHERS = {
+    "system": {"numpy"},
     "text": {
         *("numpy", "platformdirs", "pooch", "requests"),
         *("charset_normalizer", "compression", "mammoth", "pypdf"),
     },
     "runs": {"numpy", "safetensors", "filelock", "matplotlib"},
-    "sampling": {"numpy"},
+    "sampling": {"numpy", "outlines_core"},
     "training": {"numpy", "tensorboard"},
     "training/tf": {"numpy", "platformdirs", "tensorflow"},
-    "cli": {"click", "rich"},
+    "cli": {"click", "prompt_toolkit", "rich"},
 }
 KERAS_DOOR = "training/tf/own_keras"
 """The one module that imports Keras itself."""

@@ -57,6 +57,12 @@ def _plot() -> click.Command:
     return plot
 
 
+def _restore() -> click.Command:
+    from chargen.cli.restore import restore_command
+
+    return restore_command
+
+
 def _runs() -> click.Command:
     from chargen.cli.runs import runs
 
@@ -81,16 +87,24 @@ def _verify() -> click.Command:
     return verify
 
 
+def _write() -> click.Command:
+    from chargen.cli.write import write
+
+    return write
+
+
 COMMANDS = {
     "cache": _cache,
     "corpora": _corpora,
     "eval": _eval,
     "info": _info,
     "plot": _plot,
+    "restore": _restore,
     "runs": _runs,
     "sample": _sample,
     "train": _train,
     "verify": _verify,
+    "write": _write,
 }
 
 
@@ -166,7 +180,7 @@ class Commands(click.Group):
 
 NEEDED = (
     *("numpy", "safetensors", "rich", "filelock", "platformdirs"),
-    *("pooch", "requests", "charset_normalizer"),
+    *("pooch", "requests", "charset_normalizer", "prompt_toolkit"),
 )
 """What commands import while they run, besides click."""
 

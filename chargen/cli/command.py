@@ -44,7 +44,7 @@ class Command(click.Command):
     ) -> None:
         super().__init__(name, **attributes)
         self._extra = extra
-        self._groups = groups
+        self.groups = groups
         self.context_settings["help_option_names"] = ["-h", "--help"]
         prefix = f"CHARGEN_{name}_".upper()
         for parameter in self.params:
@@ -97,7 +97,7 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings."""
-        for heading, options in sections(self.get_params(ctx), self._groups):
+        for heading, options in sections(self.get_params(ctx), self.groups):
             records = (option.get_help_record(ctx) for option in options)
             with formatter.section(heading):
                 formatter.write_dl([record for record in records if record is not None])

@@ -8,7 +8,7 @@ import math
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,17 @@ import click
 from chargen.checks import is_count
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.cli.report import report, report_options
+from chargen.cli.mix import Mix, mix_of, mix_options
+from chargen.cli.report import REPORTS, report, report_options
 from chargen.display import printable
 from chargen.errors import MissingTextError, TextError
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import find_checkpoint, open_checkpoint
 from chargen.runs.held_out import HeldOut, find_part, reading_of
+from chargen.sampling.blend import How
 from chargen.sampling.engine import Engine
 from chargen.sampling.evaluate import Evaluation, evaluate_part
+from chargen.sampling.model import Model
 from chargen.text.corpus import scorable
 from chargen.text.ingest import encode
 from chargen.text.sources import HELD_OUT, STANDARD_INPUT, STDIN, find_inputs, in_role
@@ -41,8 +44,9 @@ ROWS = (
 
 
 @click.command("eval", cls=Command, short_help="Score how well a model predicts a text.")
-@click.argument("checkpoint")
+@click.argument("checkpoint", required=False)
 @click.argument("files", nargs=-1)
+@mix_options()
 @click.option(
     "--part",
     type=click.Choice(HELD_OUT),
@@ -56,8 +60,10 @@ ROWS = (
 @report_options
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def evaluate_command(
-    checkpoint: str,
+    checkpoint: str | None,
     files: tuple[str, ...],
+    mix: tuple[str, ...],
+    mix_how: How | None,
     part: str | None,
     encoding: str | None,
     as_json: bool,
@@ -73,71 +79,155 @@ def evaluate_command(
     \b
     chargen eval harbour-plays
     chargen eval novel novel.txt --part test --json
+    chargen eval --mix novel --mix novel-2
     chargen eval names --items --corpus names.txt
     chargen eval service service.log --lines --sort
     """
+    mixed = mix_of(mix, how=mix_how)
+    if mixed is not None and checkpoint is not None:
+        files = (checkpoint, *files)
     if encoding is not None and (part is not None or not files):
         raise click.UsageError(
             "--encoding applies to FILES: what CHECKPOINT was trained on has its own"
         )
+    scorer = _open(checkpoint, mixed)
+    if report(scorer.first):
+        return
+    if part is None and not files:
+        part = "validation"
+    parts = _parts(scorer, files, part, encoding)
+    results = [_score(scorer.model, each) for each in parts]
+    if as_json:
+        _show_json(scorer.to_dict(), parts, results)
+        return
+    _show(scorer, parts, results)
+    if part == "validation":
+        _show_measured_before(scorer, results[0][0])
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """What scores texts: a checkpoint, or several together.
+
+    Attributes:
+        found: the checkpoints, by name. The first says how texts are read and which are
+            held out.
+        mixed: how several are mixed; None for one.
+        model: the model that they are.
+    """
+
+    found: dict[str, Checkpoint]
+    mixed: Mix | None
+    model: Model
+
+    @property
+    def first(self) -> Checkpoint:
+        """The first checkpoint."""
+        return next(iter(self.found.values()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON says of it."""
+        each = [
+            {"checkpoint": str(find_checkpoint(name)), "step": checkpoint.step}
+            for name, checkpoint in self.found.items()
+        ]
+        if self.mixed is None:
+            return each[0]
+        return {"checkpoints": each, **self.mixed.to_dict()}
+
+
+def _open(checkpoint: str | None, mixed: Mix | None) -> Scorer:
+    """Read the checkpoints that are asked for."""
+    context = click.get_current_context()
+    if mixed is not None:
+        for name in REPORTS:
+            if context.params[name]:
+                raise click.UsageError(f"--{name} reports on one CHECKPOINT, not on a mix")
+        several = mixed.open()
+        return Scorer(several, mixed, mixed.blend(several))
+    if checkpoint is None:
+        raise click.MissingParameter(
+            ctx=context, param_hint="'CHECKPOINT'", param_type="argument"
+        )
     with advice(checkpoint):
         found = open_checkpoint(checkpoint)
-    if report(found):
-        return
-    if files and part is None:
-        parts = list(_texts(found, files, encoding))
-    else:
-        part = part or "validation"
-        parts = [_part(checkpoint, found, part, files)]
-    model = Engine.from_checkpoint(found)
-    results = [_score(model, each) for each in parts]
-    if as_json:
-        about = {"checkpoint": str(find_checkpoint(checkpoint)), "step": found.step}
-        _show_json(about, parts, results)
-        return
-    for each, result in zip(parts, results, strict=True):
-        _show(each, model, *result)
-    if part == "validation":
-        _show_measured_before(found, results[0][0])
+    return Scorer({checkpoint: found}, None, Engine.from_checkpoint(found))
 
 
-def _show_measured_before(found: Checkpoint, scored: Evaluation) -> None:
+def _show_measured_before(scorer: Scorer, scored: Evaluation) -> None:
     """Say what training measured on the validation part, or on some of it."""
-    if found.validation_loss is not None:
+    found = scorer.first
+    if scorer.mixed is None and found.validation_loss is not None:
         count = found.training.get("validation_characters")
         other = is_count(count) and count != scored.characters
         shown = f", on {count:,} of them" if other else ""
         click.echo(f"training measured {found.validation_loss:.4f} nats{shown}")
 
 
+def _parts(
+    scorer: Scorer, files: tuple[str, ...], part: str | None, encoding: str | None
+) -> list[HeldOut]:
+    """Return what is scored: texts or, where `part` names one, what was held out."""
+    if part is None:
+        return list(_texts(scorer, files, encoding))
+    return [_part(scorer, part, files)]
+
+
 def _texts(
-    found: Checkpoint, files: tuple[str, ...], encoding: str | None
+    scorer: Scorer, files: tuple[str, ...], encoding: str | None
 ) -> Iterator[HeldOut]:
-    """Read texts; stderr says if one of them is what the model learned from."""
-    reading = replace(reading_of(found), encoding=encoding)
-    learned = {source.sha256 for source in in_role(found.corpus, "train")}
+    """Read texts; stderr says if one of them is what a checkpoint learned from."""
+    model, reading = scorer.model, replace(reading_of(scorer.first), encoding=encoding)
+    learned = {
+        source.sha256: "the model" if scorer.mixed is None else name
+        for name, found in scorer.found.items()
+        for source in in_role(found.corpus, "train")
+    }
     for name in files:
         (text,) = find_inputs([name])
         encoded = encode([text], reading, default_cache())
-        if text.source("train", encoded.files).sha256 in learned:
-            note = f"note: the model was trained on {text.name}; of what it did not see"
+        who = learned.get(text.source("train", encoded.files).sha256)
+        if who is not None:
+            note = f"note: {who} was trained on {text.name}; of what it did not see"
             click.echo(printable(f"{note}, --part validation tells"), err=True)
-        part, context, unknown = scorable(encoded, found.vocabulary)
+        backward = model.policy.backward
+        part, context, unknown = scorable(encoded, model.vocabulary, backward=backward)
         yield HeldOut(text.name, part, context, unknown)
 
 
-def _part(name: str, found: Checkpoint, part: str, files: tuple[str, ...]) -> HeldOut:
-    """Return what was held out in training; an error says how to name its file."""
+def _part(scorer: Scorer, part: str, files: tuple[str, ...]) -> HeldOut:
+    """Return what was held out in training; an error says how to name its file.
+
+    Of several checkpoints, that is the first one's training; stderr names those that
+    learned from some of it.
+    """
+    first, mixed = scorer.first, scorer.mixed
+    for name, found in scorer.found.items():
+        if _learned(found, first, part):
+            note = f"note: {name} learned from some of what is scored"
+            click.echo(printable(note), err=True)
+    read = replace(first, vocabulary=scorer.model.vocabulary)
     try:
-        return find_part(found, part, files, cache=default_cache())
+        return find_part(read, part, files, cache=default_cache())
     except MissingTextError as error:
-        words = ["chargen", "eval", name, str(Path("PATH", error.name)), "--part", part]
-        if error.name == STDIN:
-            words[3] = STANDARD_INPUT
-        raise TextError(f"{error}, as in {shlex.join(words)}") from error
+        words = [*scorer.found] if mixed is None else mixed.words
+        at = STANDARD_INPUT if error.name == STDIN else str(Path("PATH", error.name))
+        command = shlex.join(["chargen", "eval", *words, at, "--part", part])
+        raise TextError(f"{error}, as in {command}") from error
 
 
-def _score(model: Engine, held: HeldOut) -> tuple[Evaluation, Evaluation]:
+def _learned(found: Checkpoint, first: Checkpoint, part: str) -> bool:
+    """Whether a checkpoint learned from some of what was held out in another training."""
+    own = in_role(first.corpus, part)
+    held = {source.sha256 for source in own or in_role(first.corpus, "train")}
+    if not held & {source.sha256 for source in in_role(found.corpus, "train")}:
+        return False
+    return bool(own) or any(
+        found.training.get(role) != first.training.get(role) for role in HELD_OUT
+    )
+
+
+def _score(model: Model, held: HeldOut) -> tuple[Evaluation, Evaluation]:
     """Return the loss with carried state and with a cold start."""
     length = 2 * len(held.part)
     bar = click.progressbar(length=length, label="scoring", file=sys.stderr, width=30)
@@ -161,14 +251,19 @@ def _score(model: Engine, held: HeldOut) -> tuple[Evaluation, Evaluation]:
     return carried, cold
 
 
-def _show(part: HeldOut, model: Engine, carried: Evaluation, cold: Evaluation) -> None:
-    """Print a score in words."""
-    for line in _lines(part, model, carried, cold):
-        click.echo(printable(line))
+def _show(
+    scorer: Scorer, parts: list[HeldOut], results: list[tuple[Evaluation, Evaluation]]
+) -> None:
+    """Print scores in words."""
+    if scorer.mixed is not None:
+        click.echo(printable(str(scorer.mixed)))
+    for part, result in zip(parts, results, strict=True):
+        for line in _lines(part, scorer.model, *result):
+            click.echo(printable(line))
 
 
 def _lines(
-    part: HeldOut, model: Engine, carried: Evaluation, cold: Evaluation
+    part: HeldOut, model: Model, carried: Evaluation, cold: Evaluation
 ) -> Iterator[str]:
     """Describe a score in words."""
     yield f"{part.name}: {carried.characters:,} characters scored"
@@ -181,7 +276,7 @@ def _lines(
         yield f"  {name:<20}{getattr(carried, value):>12.4f}{getattr(cold, value):>12.4f}"
 
 
-def _characters(held: HeldOut, model: Engine) -> int:
+def _characters(held: HeldOut, model: Model) -> int:
     """Return how many characters a text has, with those that were left out."""
     left_out = held.unknown if model.vocabulary.unknown is None else 0
     return len(held.part) + left_out

@@ -109,6 +109,7 @@ def _cells(found: Checkpoint) -> Iterator[tuple[str, str]]:
         loss = said["losses"][name]
         yield f"{name} loss", "-" if loss is None else f"{loss:.4f}"
     yield "corpus", ", ".join(source.name for source in found.corpus)
+    yield "direction", found.text.direction
     yield "SHA-256", ", ".join(source.sha256[:12] for source in found.corpus)
     yield "vocabulary", f"{len(found.vocabulary):,}"
     yield "parameters", f"{said['parameters']:,}"
@@ -138,6 +139,8 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
         rows += [(role, what), ("", f"SHA-256 {source.sha256}")]
     if found.text.documents != "none":
         rows.append(("items", found.text.documents))
+    if found.text.backward:
+        rows.append(("direction", "backward: it reads and writes a text from its end"))
     different = len(found.vocabulary.characters)
     marks = "".join(f", a mark for {MARKS[mark]}" for mark in found.vocabulary.marks)
     rows.append(("vocabulary", f"{different:,} characters{marks}: {_shown(found)}"))

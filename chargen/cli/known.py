@@ -1,9 +1,10 @@
-"""What a model learned from, item by item: read again, or as its run remembers it."""
+"""What a model learned from, read again, or as its run remembers it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from chargen.errors import TextError
@@ -15,7 +16,7 @@ from chargen.runs.run import POINTERS, is_step
 from chargen.sampling.items import TrainingItems
 from chargen.text.documents import is_table
 from chargen.text.ingest import files_of, items_of
-from chargen.text.reading import TextFile
+from chargen.text.reading import TextFile, read_blocks
 from chargen.text.sources import find_inputs
 
 HOW = "give the training text with --corpus FILE, or train with --remember-items"
@@ -43,6 +44,39 @@ def known_items(
         return items
     folder = _run_folder(find_checkpoint(name))
     return TrainingItems(read_items(folder)) if has_items(folder) else None
+
+
+def corpus_blocks(found: Checkpoint, names: Sequence[str]) -> Iterator[Iterable[str]]:
+    """Yield each text of a corpus in blocks, prepared as the model's corpus was.
+
+    A file is a text; of a table whose column the model learned from, each item is one.
+
+    Args:
+        found: the model.
+        names: files and folders, or names of bundled texts.
+
+    Raises:
+        TextError: there is nothing in them, or a file cannot be found, read or decoded.
+    """
+    empty = True
+    for text in _texts(found, names):
+        blocks = iter(text)
+        first = next(blocks, None)
+        if first is not None:
+            empty = False
+            yield chain([first], blocks)
+    if empty:
+        raise TextError(f"there is no text in {', '.join(names)}")
+
+
+def _texts(found: Checkpoint, names: Sequence[str]) -> Iterator[Iterable[str]]:
+    """Yield the texts of a corpus, even if there is nothing in them."""
+    reading = reading_of(found)
+    if reading.column is not None:
+        yield from ([item] for item in _items(found, names))
+        return
+    for path in files_of(find_inputs(names)):
+        yield read_blocks(TextFile(path), encoding=reading.encoding, policy=found.text)
 
 
 def _run_folder(path: Path) -> Path:

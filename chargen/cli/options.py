@@ -20,10 +20,13 @@ from chargen.checks import (
     Duration,
     Flag,
     Kind,
+    Names,
+    Numbers,
     Option,
     Real,
     ShareOrFiles,
     Whole,
+    is_number,
     options_of,
 )
 from chargen.display import format_seconds
@@ -41,7 +44,7 @@ DESCRIBED = {
 KNOWN = {
     *DESCRIBED,
     *("out", "resume", "overwrite", "init_from", "drop_unused", "tensorboard", "part"),
-    *("cache", "no_cache"),
+    *("cache", "no_cache", "count", "label", "containing"),
 }
 """Those names in the library's messages for which the command line has an option."""
 
@@ -145,6 +148,29 @@ class SettingOption(click.Option):
         return record[0], record[1].replace(bracketed, f"[default: {self.show_default}")
 
 
+def own(*names: str, group: str, **more: Any) -> Callable[[F], F]:
+    """Return a decorator that adds an option that belongs to a command alone."""
+    return click.option(*names, cls=SettingOption, group=group, **more)
+
+
+def _numbers(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, float] | None:
+    """Return what an option of the form CHARACTER=NUMBER says, which may be repeated."""
+    found = {}
+    for value in values:
+        name, equals, number = value[:1], value[1:2], value[2:]
+        try:
+            found[name] = float(number)
+        except ValueError:
+            equals = ""
+        if equals != "=" or not is_number(found[name]):
+            raise click.BadParameter(
+                f"{value!r} is not a character, = and a number, as in e=-2", ctx, param
+            )
+    return found or None
+
+
 def _type_of(kind: Kind) -> Any:
     """Return the click type that reads an option of some kind."""
     if isinstance(kind, Duration):
@@ -196,6 +222,10 @@ def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[
             "default": first,
             "callback": _one_share_or_files,
         }
+    if isinstance(described.kind, Names):
+        arguments |= {"multiple": True, "metavar": "TEXT"}
+    if isinstance(described.kind, Numbers):
+        arguments |= {"multiple": True, "metavar": "CHAR=X", "callback": _numbers}
     return click.option(option(name), name, **{**arguments, **more})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import shlex
 import shutil
@@ -26,9 +25,10 @@ from chargen.errors import TextError
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import find_checkpoint
 from chargen.sampling.engine import Engine
-from chargen.sampling.generate import LONGEST_ITEM
-from chargen.sampling.items import ReportCard, TrainingItems, generate_texts, report_card
+from chargen.sampling.items import ReportCard, TrainingItems, report_card
+from chargen.sampling.method import LONGEST
 from chargen.sampling.options import Sampling
+from chargen.sampling.texts import generate_texts
 from chargen.text.ingest import files_of
 from chargen.text.sources import find_inputs
 
@@ -178,11 +178,10 @@ def _card(
     training: TrainingItems | None,
 ) -> ReportCard:
     """Write items and look at them, with a bar on a terminal."""
-    drawn = generate_texts(Engine.from_checkpoint(found), sampling)
+    drawn = generate_texts(Engine.from_checkpoint(found), sampling, count=count)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        chosen = itertools.islice(drawn, count)
-        samples = list(bar.track(chosen, total=count, description="writing items"))
+        samples = list(bar.track(drawn, total=count, description="writing items"))
         checked = bar.add_task("checking them", total=count, visible=bool(words))
 
         def accept(text: str) -> bool:
@@ -227,7 +226,7 @@ def _accepts(words: list[str], text: str) -> bool:
 
 def _lines(card: ReportCard, check: str | None) -> Iterator[str]:
     """Describe a report card in words."""
-    length = f"less than {LONGEST_ITEM:,} characters; --corpus FILE says more"
+    length = f"less than {LONGEST:,} characters; --corpus FILE says more"
     if card.lengths is not None:
         least, most = card.lengths
         length = f"{least:,} to {most:,} characters, as 98 of 100 training items have"

@@ -75,6 +75,8 @@ def summary(run: Run, *, bare: bool) -> dict[str, Any]:
         settings = description.get("settings", {})
         for name in ("cell", "units", "layers"):
             about[name] = settings.get(name)
+        backward = settings.get("backward") is True
+        about["direction"] = "backward" if backward else "forward"
         about["created"] = str(description.get("created", ""))
         about["finished"] = description.get("finished") is True
         if not run.has("latest") and not run.steps():
@@ -109,9 +111,10 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _model(run: dict[str, Any]) -> str:
-    """Return the cell and the size of a run's model, as far as run.json has them."""
+    """Return a run's cell, size and, if it is backward, direction, as run.json has them."""
     parts = (run["cell"], run["layers"], run["units"])
-    return "-" if None in parts else "{} {} × {}".format(*parts)
+    size = "-" if None in parts else "{} {} × {}".format(*parts)
+    return size if run["direction"] == "forward" else f"{size} backward"
 
 
 def _short_name(run: dict[str, Any]) -> str:

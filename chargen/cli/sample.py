@@ -1,23 +1,26 @@
-"""`chargen sample`: generate text from a checkpoint, without TensorFlow."""
+"""`chargen sample`: generate text from checkpoints, without TensorFlow."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.cli.options import WholeType, as_options, settings
-from chargen.cli.output import until_closed, write_text
-from chargen.display import one_line, printable, suggestion
+from chargen.cli.mix import Mix, mix_of, mix_options
+from chargen.cli.options import WholeType, as_options, own, settings
+from chargen.cli.output import until_closed
+from chargen.cli.samples import Show, show_options
+from chargen.cli.seeds import seed_options, seed_texts, with_hint
+from chargen.cli.task import Models, Task
+from chargen.cli.wanted import (
+    require_possible,
+    wanted_of,
+    wanted_options,
+)
+from chargen.display import printable
 from chargen.errors import UnknownCharacterError
-from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import (
     find_checkpoint,
     hides_bundled,
@@ -25,22 +28,12 @@ from chargen.runs.find import (
     open_checkpoint,
 )
 from chargen.sampling.engine import Engine
-from chargen.sampling.generate import generate, longest, random_seed
-from chargen.sampling.items import (
-    TRIES,
-    Accept,
-    Sample,
-    generate_texts,
-    unrepeated,
-    without_label,
-)
-from chargen.sampling.options import Sampling
-from chargen.text.policy import LABEL_END
+from chargen.sampling.method import random_seed
+from chargen.sampling.model import Model
+from chargen.sampling.options import GROUPS, Sampling
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-SHOWN_LABELS = 500  # characters
+if TYPE_CHECKING:
+    pass
 
 
 class Seed(WholeType):
@@ -59,86 +52,50 @@ class Seed(WholeType):
         return int(super().convert(value, param, ctx))
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """Which texts a user wants; each field has an option, which says more.
+class Temperatures(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A number or several, with commas between them."""
 
-    Attributes:
-        count: how many.
-        unique: whether no two may be the same.
-        new: whether none may stand in the training text.
-        corpus: the training text's files and folders.
-        label: the label of the items.
-    """
+    name = "number,…"
 
-    count: int
-    unique: bool
-    new: bool
-    corpus: tuple[str, ...]
-    label: str | None
-
-    @property
-    def for_items(self) -> str | None:
-        """The first option given that only a model of items can follow."""
-        given = {"--unique": self.unique, "--new": self.new}
-        given["--label"] = self.label is not None
-        return next((name for name, value in given.items() if value), None)
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(float(part) for part in str(value).split(","))
+            for number in found:
+                Sampling(temperature=number)
+        except ValueError:
+            self.fail(f"{value!r} is not a number, at least 0, or several", param, ctx)
+        return found
 
 
-WANTED_OPTIONS = (
-    click.option(
-        "--count",
-        type=WholeType(min=1),
-        default=1,
-        show_default=True,
-        help="How many texts; of a model of items, how many items.",
-    ),
-    click.option(
-        "--unique", is_flag=True, help="Draw an item again that repeats an earlier one."
-    ),
-    click.option(
-        "--new",
-        is_flag=True,
-        help="Draw an item again that stands in the training text. This needs --corpus, or "
-        "a run that was trained with --remember-items.",
-    ),
-    click.option(
-        "--corpus",
-        multiple=True,
-        metavar="FILE",
-        help="A file or folder of the training text, for --new; can be repeated.",
-    ),
-    click.option("--label", metavar="TEXT", help="The label of the items to write."),
-)
-
-
-def wanted_options(command: F) -> F:
-    """Add `WANTED_OPTIONS` to a command."""
-    for add in reversed(WANTED_OPTIONS):
-        command = add(command)
-    return command
+SEED_NAMES = ("seed_text", "seed_file", "seeds_from", "containing", "ending")
+SHOW_NAMES = ("rank", "out", "as_json", "raw")
+MIX_NAMES = ("mix", "mix_to", "mix_how")
 
 
 @click.command(
     cls=Command,
     short_help="Write text as a trained model does.",
     extra="Give the text to continue with --seed-text.",
+    groups=GROUPS,
 )
-@click.argument("checkpoint")
-@click.option(
-    "--seed-text",
-    default="",
-    metavar="TEXT",
-    help="The text to continue, of any length.  [default: none]",
-)
-@settings(Sampling, seed={"type": Seed(min=0)})
+@click.argument("checkpoint", required=False)
+@settings(Sampling, seed={"type": Seed(min=0)}, temperature={"type": Temperatures()})
+@seed_options
 @wanted_options
-@click.option(
-    "--raw",
-    is_flag=True,
-    help="Write control characters as they are, even to a terminal.",
+@mix_options(group="models", drift=True)
+@own(
+    "--backward-model",
+    group="models",
+    metavar="CHECKPOINT",
+    help="With --containing: a model of the same text that was trained with --backward.",
 )
-def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
+@show_options
+def sample(checkpoint: str | None, backward_model: str | None, **values: Any) -> None:
     """Write text as CHECKPOINT does.
 
     CHECKPOINT is the folder of a run or of one of its steps, or the name of a run under
@@ -151,94 +108,97 @@ def sample(checkpoint: str, seed_text: str, raw: bool, **values: Any) -> None:
     \b
     chargen sample harbour-plays --seed-text "PELL:" --temperature 0.5
     chargen sample sishi-jueju --length 100 --seed 1 > poems.txt
-    chargen sample names --count 20 --unique --new --corpus names.txt
+    chargen sample minerals --count 20 --unique --new --corpus minerals
+    chargen sample minerals --pattern "[a-z]{2,5}ite" --count 5
     """
-    wanted = Wanted(**{field.name: values.pop(field.name) for field in fields(Wanted)})
-    with advice(checkpoint):
-        found = open_checkpoint(checkpoint)
-    model = Engine.from_checkpoint(found)
-    accept = _accept(checkpoint, found, wanted)
-    seed_text = seed_text.removeprefix("\ufeff")  # from a file that an editor wrote
-    sampling, drawn = _sampling(values)
-    with _hinting(seed_text):  # each of these reads the seed text before it draws anything
-        characters = generate(model, seed_text, sampling)
-        samples = generate_texts(
-            model, sampling, seed_text=seed_text, label=wanted.label, accept=accept
-        )
-    _say_what_is_used(checkpoint)
-    if drawn and sampling.temperature > 0 and sampling.length != 0:
-        again = f"the same text again: --seed {sampling.seed}"
-        click.echo(f"seed {sampling.seed} ({again})", err=True)
+    wanted = wanted_of(values)
+    seeds = {name: values.pop(name) for name in SEED_NAMES}
+    shown = {name: values.pop(name) for name in SHOW_NAMES}
+    texts = seed_texts(**seeds)
+    mix, mix_to, mix_how = (values.pop(name) for name in MIX_NAMES)
+    mixed = mix_of(mix, mix_to, mix_how, checkpoint)
+    models = _open(checkpoint, mixed, values["length"], backward_model)
+    require_possible(models.first, wanted)
+    _require_direction(models, seeds)
+    samplings, drawn = _samplings(values)
+    task = Task(models, texts, samplings, wanted)
+    show = Show(**shown, apart=_apart(models.model), copies=task.copies)
+    try:
+        task.start(streamed=show.streams)
+    except ValueError as error:  # what the model cannot write, say
+        raise click.UsageError(as_options(str(error))) from error
+    except UnknownCharacterError as error:
+        raise with_hint(error, [*texts, *samplings[0].stop]) from error
+    if checkpoint is not None:
+        _say_what_is_used(checkpoint)
+    task.say(drawn=drawn)
     with until_closed():
-        if wanted.count == 1 and accept is None and wanted.label is None:
-            pieces = itertools.chain([model.policy.prepare(seed_text)], characters)
-            length = write_text(pieces, raw=raw) - 1
-            written = Written(1, cut=length == longest(model, sampling))
-        else:
-            several = itertools.islice(samples, wanted.count)
-            written = _write(several, apart=_apart(model), raw=raw)
-        for note in _notes(written, wanted, model, sampling):
+        task.write(show)
+        for note in task.notes():
             click.echo(note, err=True)
 
 
-def _require_possible(found: Checkpoint, wanted: Wanted) -> None:
-    """Refuse what only a model of items can do, or only one with labels."""
-    if wanted.label is not None and not found.text.label:
+def _open(
+    checkpoint: str | None, mixed: Mix | None, length: int | None, backward: str | None
+) -> Models:
+    """Read what the options name."""
+    if mixed is not None:
+        checkpoints, about = mixed.open(), mixed.to_dict()
+        model: Model = mixed.blend(checkpoints, length)
+    elif checkpoint is not None:
+        with advice(checkpoint):
+            checkpoints, about = {checkpoint: open_checkpoint(checkpoint)}, {}
+        model = Engine.from_checkpoint(checkpoints[checkpoint])
+    else:
+        raise click.UsageError("Missing argument 'CHECKPOINT'.")
+    if backward is None:
+        return Models(checkpoints, model, None, about)
+    with advice("--backward-model"):
+        found = open_checkpoint(backward)
+    return Models(
+        {**checkpoints, backward: found}, model, Engine.from_checkpoint(found), about
+    )
+
+
+def _require_direction(models: Models, seeds: dict[str, str | None]) -> None:
+    """Refuse seed texts that a model cannot go on from, as it writes the other way."""
+    backwards, backward = models.model.policy.backward, models.backward
+    forward = [name for name in ("seed_text", "seed_file") if seeds[name] is not None]
+    if seeds["containing"] is not None and (backwards or backward is None):
         raise click.UsageError(
-            "--label is for models whose items have labels: train one with --column NAME "
-            "--label NAME"
+            "--containing needs a model that writes forwards and, with --backward-model, "
+            "one of the same text that was trained with --backward"
         )
-    labels = found.training.get("labels")
-    if wanted.label is not None and isinstance(labels, str):
-        _require_label(found.text.prepare(wanted.label), labels.split(LABEL_END))
-    if wanted.for_items is not None and found.vocabulary.end is None:
+    if seeds["containing"] is None and backward is not None:
+        raise click.UsageError("--backward-model is for --containing: add a word")
+    if backward is not None and not backward.policy.backward:
         raise click.UsageError(
-            f"{wanted.for_items} is for models of items, and this one learned from running "
-            "text: train one with --documents lines, on a text with an item a line"
+            "--backward-model writes forwards: train one with --backward on the same text"
         )
-    if wanted.corpus and not wanted.new:
-        raise click.UsageError("--corpus is what --new compares with: add --new")
+    if backwards and forward:
+        raise click.UsageError(
+            "this model writes from the end: give what the text ends with, by --ending"
+        )
+    if seeds["ending"] is not None and not backwards:
+        raise click.UsageError(
+            "--ending is for a model that writes from the end: train one with --backward"
+        )
 
 
-def _require_label(label: str, known: list[str]) -> None:
-    """Refuse a label that the model never saw: what it would write means nothing."""
-    if label not in known:
-        near = suggestion(label, known)
-        shown = one_line(", ".join(known))[:SHOWN_LABELS]
-        raise click.UsageError(f"there is no label {label!r}{near} There are: {shown}")
-
-
-def _accept(name: str, found: Checkpoint, wanted: Wanted) -> Accept | None:
-    """Return what says whether an item is wanted; None if all are.
-
-    Raises:
-        click.UsageError: the model cannot write what is wanted.
-    """
-    _require_possible(found, wanted)
-    rules: list[Accept] = []
-    if wanted.new:
-        from chargen.cli.known import HOW, known_items  # reads texts: only this needs it
-
-        known = known_items(name, found, wanted.corpus)
-        if known is None:
-            raise click.UsageError(f"--new has nothing to compare with: {HOW}")
-        labelled = found.text.label and wanted.label is None
-        rules.append(lambda text: (without_label(text) if labelled else text) not in known)
-    if wanted.unique:
-        rules.append(unrepeated())  # last: it remembers what all others accepted
-    return (lambda text: all(rule(text) for rule in rules)) if rules else None
-
-
-@contextlib.contextmanager
-def _hinting(seed_text: str) -> Iterator[None]:
-    """Say how a seed text is typed where that is what may have gone wrong."""
+def _samplings(values: dict[str, Any]) -> tuple[tuple[Sampling, ...], bool]:
+    """Return how to sample, once for each temperature, and whether the seed was drawn."""
+    drawn = values["seed"] is None
+    values = {**values, "seed": random_seed() if drawn else values["seed"]}
+    temperatures = values.pop("temperature")
     try:
-        yield
-    except UnknownCharacterError as error:
-        hint = _hint(seed_text)
-        if not hint:
-            raise
-        raise UnknownCharacterError(f"{error}\n({hint})") from error
+        return tuple(Sampling(temperature=t, **values) for t in temperatures), drawn
+    except ValueError as error:  # two options that exclude each other, say
+        raise click.UsageError(as_options(str(error))) from error
+
+
+def _apart(model: Model) -> bool:
+    """Whether a blank line stands between two texts of a model."""
+    return model.vocabulary.end is None or model.policy.separator == "\n\n"
 
 
 def _say_what_is_used(checkpoint: str) -> None:
@@ -249,67 +209,3 @@ def _say_what_is_used(checkpoint: str) -> None:
         click.echo(printable(note), err=True)
     if hides_bundled(checkpoint):
         click.echo(f"from {find_checkpoint(checkpoint)}, not the bundled one", err=True)
-
-
-def _hint(seed_text: str) -> str:
-    """Say how a seed text is typed, where it looks as if that went wrong."""
-    if set(seed_text[:1] + seed_text[-1:]) & set("“”‘’「」"):
-        return "quotes around a text have to be straight ones on a command line"
-    if "\\n" in seed_text:
-        return (
-            "a newline is typed $'First\\nCitizen' in bash and zsh, and "
-            '"First`nCitizen" in PowerShell'
-        )
-    return ""
-
-
-def _sampling(values: dict[str, Any]) -> tuple[Sampling, bool]:
-    """Return how to sample, and whether the seed was drawn."""
-    drawn = values["seed"] is None
-    try:
-        sampling = Sampling(
-            **{**values, "seed": random_seed() if drawn else values["seed"]}
-        )
-    except ValueError as error:  # a temperature that is not a number, say
-        raise click.UsageError(as_options(str(error))) from error
-    return sampling, drawn
-
-
-def _apart(model: Engine) -> bool:
-    """Whether a blank line stands between two texts of a model."""
-    return model.vocabulary.end is None or model.policy.separator == "\n\n"
-
-
-@dataclass(frozen=True)
-class Written:
-    """How many texts were written, and how many of them did not end by themselves."""
-
-    count: int
-    cut: int
-
-
-def _write(samples: Iterable[Sample], *, apart: bool, raw: bool) -> Written:
-    """Write texts as they come, each on lines of its own; `apart` as `_apart` says."""
-    count = cut = 0
-    for sample in samples:
-        if count and apart:
-            sys.stdout.write("\n")
-        write_text([sample.text], raw=raw)
-        count, cut = count + 1, cut + (not sample.ended)
-    return Written(count, cut)
-
-
-def _notes(
-    written: Written, wanted: Wanted, model: Engine, sampling: Sampling
-) -> Iterator[str]:
-    """Say what is not as it was wanted."""
-    if written.count < wanted.count:
-        reasons = ["repeats"] * wanted.unique + ["in the training text"] * wanted.new
-        yield (
-            f"note: found {written.count:,} of {wanted.count:,}: {TRIES} in a row were "
-            f"{' or '.join(reasons)}; a higher --temperature varies more"
-        )
-    if written.cut and model.vocabulary.end is not None:
-        items = f"{written.cut:,} of {written.count:,} items"
-        length = longest(model, sampling)
-        yield f"note: {items} did not end within {length:,} characters: cut off there"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from types import TracebackType
 
@@ -13,8 +12,8 @@ from rich.text import Text
 from chargen.cli.options import as_options
 from chargen.display import format_seconds, printable
 from chargen.sampling.engine import Engine
-from chargen.sampling.items import generate_texts
 from chargen.sampling.options import Sampling
+from chargen.sampling.texts import generate_texts
 from chargen.text.policy import Reading
 from chargen.training.events import CheckpointDue, Event, Note, RolledBack, Stepped
 from chargen.training.job import Job
@@ -111,7 +110,7 @@ class Terminal:
             length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=settings.seed
         )
         count = 1 if corpus.vocabulary.end is None else SAMPLE_ITEMS
-        texts = itertools.islice(generate_texts(engine, sampling), count)
+        texts = generate_texts(engine, sampling, count=count)
         return [row for each in texts for row in each.text.strip("\n").split("\n")]
 
     def _line(self, event: Stepped | CheckpointDue) -> str:

@@ -22,7 +22,7 @@ from chargen.cli.advice import (
     resume_command,
 )
 from chargen.cli.command import Command
-from chargen.cli.options import SettingOption, as_options, settings
+from chargen.cli.options import as_options, own, settings
 from chargen.cli.summary import had, plan_lines, size, summary
 from chargen.display import printable
 from chargen.errors import ChargenError, Interrupted
@@ -36,11 +36,6 @@ from chargen.training.settings import GROUPS, LENGTHS, Settings
 from chargen.training.writers import require_tensorboard
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def own(*names: str, group: str, **more: Any) -> Callable[[F], F]:
-    """Return a decorator that adds an option that is not a setting of the run."""
-    return click.option(*names, cls=SettingOption, group=group, **more)
 
 
 OWN_OPTIONS = (

@@ -21,7 +21,7 @@ from chargen.model.cells import CELLS
 from chargen.model.shape import MAX_PARAMETERS, ModelConfig
 from chargen.runs.tensors import MAX_HEADER, Arrays, Entry, read_tensors, tensor_bytes
 from chargen.system.files import MAX_MESSAGE, dump_json, read_json, sync_folder, write_file
-from chargen.text.policy import DOCUMENTS, NEWLINES, NORMALIZE, TextPolicy
+from chargen.text.policy import DIRECTIONS, DOCUMENTS, NEWLINES, NORMALIZE, TextPolicy
 from chargen.text.sources import PARTS, Source, recorded_sources
 from chargen.text.vocabulary import MAX_CHARACTERS, Vocabulary
 
@@ -54,6 +54,7 @@ TEXT_VALUES: Mapping[int, Mapping[str, tuple[object, ...]]] = {
         "lowercase": (False, True),
         "documents": DOCUMENTS,
         "label": (False, True),
+        "direction": DIRECTIONS,
     },
 }
 """What may stand under the keys of `text` besides the encoding, by format."""
@@ -284,6 +285,10 @@ def _parse_text(value: object, version: int, vocabulary: Vocabulary) -> TextPoli
         "and no other text has it",
     )
     _demand(items or not policy.label, "text.label is true, and there are no items")
+    _demand(
+        not (policy.label and policy.backward),
+        "text.label is true and text.direction backward: a label comes before its item",
+    )
     return policy
 
 

@@ -36,7 +36,7 @@ class HeldOut:
     Attributes:
         name: the part and the file that it is from, for people.
         part: its ids.
-        context: the ids just before it, which may be read but are not scored.
+        context: the ids that a model reads just before it, which are not scored.
         unknown: how many characters of it the model never saw.
     """
 
@@ -62,6 +62,7 @@ def reading_of(checkpoint: Checkpoint) -> Reading:
             normalize=text.normalize,
             lowercase=text.lowercase,
             documents=text.documents,
+            backward=text.backward,
             **columns,
         )
     except ValueError as error:
@@ -108,14 +109,15 @@ def find_part(
         raise CheckpointError("the checkpoint does not say what it was trained on")
     text = find_text(checkpoint, sources, part, files, cache)
     name = title(sources)
+    vocabulary, backward = checkpoint.vocabulary, checkpoint.text.backward
     if own:
-        found, context = whole(text, checkpoint.vocabulary, name)
+        found, context = whole(text, vocabulary, name, backward=backward)
         return HeldOut(name, found, context)
     validation, test = (
         0.0 if in_role(checkpoint.corpus, role) else _share(checkpoint.training.get(role))
         for role in HELD_OUT
     )
-    corpus = split(text, validation, checkpoint.vocabulary, test=test, name=name)
+    corpus = split(text, validation, vocabulary, test=test, backward=backward, name=name)
     if part == "validation":
         return HeldOut(f"validation part of {name}", corpus.validation, corpus.context)
     return HeldOut(f"test part of {name}", corpus.test, corpus.test_context)

@@ -73,10 +73,11 @@ def evaluate(
 
     Args:
         model: what `chargen.load` returns.
-        text: what to score. Its first character is scored only if there is a `context`, or
-            if it begins an item: a model of items reads an end mark first.
-        context: the text just before, which the model may know; its last 201 characters
-            are used. Like the text, it is prepared as the model's corpus was.
+        text: what to score. The character that is read first is scored only if there is a
+            `context`, or if it begins an item: a model of items reads an end mark first.
+        context: the text just before or, for a backward model, just after, which the model
+            may know; the 201 characters next to the text are used. Like the text, it is
+            prepared as the model's corpus was.
         cold_every: start from a zero state every so many characters, as models with a
             fixed window must. With None, the state is carried along up to 16 streams, each
             warmed up on the 200 characters before it, as the trainer does.
@@ -89,8 +90,8 @@ def evaluate(
             them, and they are not to be skipped.
         ValueError: there is nothing to score, or `cold_every` is below 1.
     """
-    vocabulary = model.vocabulary
-    text, context = model.policy.prepare(text), model.policy.prepare(context)
+    vocabulary, policy = model.vocabulary, model.policy
+    text, context = (policy.arrange(policy.prepare(each)) for each in (text, context))
     unknown = 0
     if skip_unknown and vocabulary.unknown is None:
         length = len(text)

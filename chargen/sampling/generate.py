@@ -1,46 +1,103 @@
-"""Generating text: read the seed text, then draw one character after the other."""
+"""Generating a text, character by character."""
 
 from __future__ import annotations
 
-import secrets
-from collections import deque
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Unpack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from chargen.errors import CheckpointError
-from chargen.sampling.draw import Uniforms, draw
+from chargen.sampling.batch import Batch, nats
+from chargen.sampling.draft import Cost, Draft
+from chargen.sampling.draw import Uniforms
+from chargen.sampling.method import Method
 from chargen.sampling.model import Model
 from chargen.sampling.options import Sampling, SamplingOptions
-from chargen.sampling.rules import apply_rules
-from chargen.text.vocabulary import Ids
+from chargen.sampling.seeds import read_seeds, seed_text_of
 
-HISTORY = 2**14
-"""How many of the last characters the rules are shown."""
-
-LENGTH = 500
-"""How many characters of a running text are drawn where no length is given."""
-
-LONGEST_ITEM = 10_000
-"""How many characters an item may have that does not end by itself."""
+if TYPE_CHECKING:
+    from chargen.sampling.copies import CopyGuard
 
 
-def random_seed() -> int:
-    """Return a seed that nobody can foresee, short enough to be typed."""
-    return secrets.randbits(32)
+class Generation(Iterator[str]):
+    """A text that is written as it is asked for: an iterator over its new characters.
+
+    `generate` makes one. Several may be in use at once, in several threads, one each.
+
+    Attributes:
+        seed_text: what the text goes on from, prepared as the model's corpus was.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._draft = batch.drafts[0]
+        self.seed_text = self._draft.seed.text
+        self._cost: Cost = math.nan
+
+    def __next__(self) -> str:
+        draft = self._draft
+        while not draft.ready:
+            if draft.over:
+                raise StopIteration
+            self._batch.step()
+        character, self._cost = draft.ready.popleft()
+        return character
+
+    @property
+    def nats(self) -> float:
+        """What the character that came last costs the model, -ln p.
+
+        That is before any rule changed the odds; NaN before the first character, and for a
+        letter of an acrostic that the model never saw.
+        """
+        self._cost = nats(self._cost)
+        return self._cost
+
+    @property
+    def ended(self) -> bool:
+        """Whether the text has ended by itself, rather than by its length."""
+        return self._draft.ended
+
+    def clone(self, seed: int | None = None) -> Generation:
+        """Return a text that goes on from here by itself; nothing is read again.
+
+        Args:
+            seed: its random seed from here on; None to go on as this text does.
+        """
+        found = Generation(self._batch.copy())
+        found._cost = self._cost
+        if seed is not None:
+            found._draft.uniforms = Uniforms(seed)
+        return found
+
+    def likeliest(self, count: int) -> list[tuple[str, float]]:
+        """Return what the next character may be: the likeliest ones, each with its odds.
+
+        Odds are probabilities in [0, 1] after all rules; the empty string is the end.
+        """
+        if self._draft.over:
+            return []
+        odds = np.exp(self._batch.odds()[0][0])
+        odds /= odds.sum()
+        names = self._batch.model.vocabulary.characters
+        order = [i for i in np.argsort(-odds, kind="stable")[:count] if odds[i] > 0]
+        return [(names[i] if i < len(names) else "", float(odds[i])) for i in order]
 
 
 def generate(
     model: Model,
     seed_text: str = "",
     sampling: Sampling | None = None,
+    *,
+    guard: CopyGuard | None = None,
     **options: Unpack[SamplingOptions],
-) -> Iterator[str]:
+) -> Generation:
     """Generate text, character by character.
 
-    A model of items writes one item and stops where it ends.
+    A model of items writes one item and stops where it ends. A model that learned to write
+    backwards gives the characters that come before the seed text, the last one first.
 
     Args:
         model: what `chargen.load` returns.
@@ -48,6 +105,7 @@ def generate(
             was. If it is empty, the model starts on a newline, or on the commonest
             character if it knows no newline; a model of items starts an item.
         sampling: how to draw; None for the defaults of `Sampling`.
+        guard: what keeps the text from copying; None to let it.
         options: fields of `Sampling`, by name, that are to be different.
 
     Returns:
@@ -55,79 +113,16 @@ def generate(
 
     Raises:
         UnknownCharacterError: the seed text has characters that the model never saw.
-        ValueError: an option is out of range.
+        ValueError: an option is out of range, or asks for what the model cannot write.
 
     Example:
         >>> model = chargen.load("harbour-plays")
         >>> "".join(chargen.generate(model, "PELL:", length=80, seed=1))
     """
     sampling = replace(sampling or Sampling(), **options)
-    seed_text = model.policy.prepare(seed_text)
-    ids = model.vocabulary.encode(seed_text, what="the seed text")
-    return _characters(model, ids, sampling)
-
-
-def _characters(model: Model, ids: Ids, sampling: Sampling) -> Iterator[str]:
-    uniforms = Uniforms(random_seed() if sampling.seed is None else sampling.seed)
-    for drawn in draw_ids(model, read_seed(model, ids), sampling, uniforms):
-        if drawn != model.vocabulary.end:
-            yield model.vocabulary.characters[drawn]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where a text goes on from; any number of texts may go on from it.
-
-    Attributes:
-        ids: the seed text, int32 (n,).
-        last: the id to read next, int32 (1,).
-        state: the model's state before that.
-    """
-
-    ids: Ids
-    last: Ids
-    state: Any
-
-
-def read_seed(model: Model, ids: Ids) -> Start:
-    """Read a seed text, int32 (n,), after the id that a text without one starts from.
-
-    A running text with a seed text starts with that itself.
-    """
-    read = ids
-    if not ids.size or model.vocabulary.end is not None:
-        read = np.concatenate([np.array([model.start_id], np.int32), ids])
-    state = model.zero_state()
-    for place in range(len(read) - 1):
-        _, state = model.step(read[place : place + 1], state)
-    return Start(ids, read[-1:], state)
-
-
-def longest(model: Model, sampling: Sampling) -> int:
-    """Return how many characters are drawn at most."""
-    if sampling.length is not None:
-        return sampling.length
-    return LENGTH if model.vocabulary.end is None else LONGEST_ITEM
-
-
-def draw_ids(
-    model: Model, start: Start, sampling: Sampling, uniforms: Uniforms
-) -> Iterator[int]:
-    """Draw one id after the other, until the text is long enough or an end mark is drawn.
-
-    Raises:
-        CheckpointError: the model computes numbers that are not finite.
-    """
-    history = [deque(start.ids.tolist(), maxlen=HISTORY)]
-    last, state, vocabulary = start.last, start.state, model.vocabulary
-    for _ in range(longest(model, sampling)):
-        logits, state = model.step(last, state)
-        if not np.isfinite(logits).all():
-            raise CheckpointError("the model's weights are too large to compute with")
-        odds = apply_rules(logits, history, sampling, vocabulary.unknown)
-        drawn = draw(odds[0], uniforms.next())
-        yield drawn
-        if drawn == vocabulary.end:
-            return
-        history[0].append(drawn)
-        last = np.array([drawn], np.int32)
+    method = Method(model, sampling, guard)
+    seed = seed_text_of(model, seed_text, unknown=sampling.unknown)
+    draft = Draft(method, seed)  # refuses before anything is read
+    batch = Batch(model, method, lazy=True)
+    batch.add(read_seeds(model, [seed]), [draft])
+    return Generation(batch)

@@ -1,125 +1,22 @@
-"""Whole texts: drawn one after the other, and compared with what the model learned from.
-
-Most of them are items of a model of items; running texts can be drawn in the same way.
-"""
+"""Items that a model writes, compared with those that it learned from."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Unpack
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from chargen.sampling.draw import Uniforms
-from chargen.sampling.generate import draw_ids, random_seed, read_seed
-from chargen.sampling.model import Model
-from chargen.sampling.options import Sampling, SamplingOptions
+from chargen.sampling.texts import Accept, Sample, without_label
 from chargen.text.documents import item_hash
-from chargen.text.policy import LABEL_END
-from chargen.text.vocabulary import Ids
-
-TRIES = 100
-"""How many texts in a row may be refused before no more are drawn."""
 
 USUAL = (0.01, 0.99)
 """Between which quantiles of the training items' lengths a length is plausible."""
 
 EXAMPLES = 3
 """How many items a report card shows of a kind."""
-
-Accept = Callable[[str], bool]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A text that was drawn.
-
-    Attributes:
-        text: the text, the seed text included; a label that was asked for is not.
-        ended: whether an end mark ended it; False if it became too long, or is a running
-            text.
-    """
-
-    text: str
-    ended: bool
-
-
-def generate_texts(
-    model: Model,
-    sampling: Sampling | None = None,
-    *,
-    seed_text: str = "",
-    label: str | None = None,
-    accept: Accept | None = None,
-    **options: Unpack[SamplingOptions],
-) -> Iterator[Sample]:
-    """Draw texts one after the other, from one stream of random numbers.
-
-    The first is the one that `generate` gives; none depends on how many are asked for.
-
-    Args:
-        model: what `chargen.load` returns.
-        sampling: how to draw; None for the defaults of `Sampling`.
-        seed_text: what each text begins with.
-        label: the label of each item, for a model whose items have labels. Without it the
-            model writes a label, a tab and an item.
-        accept: says whether a text will do; where it will not, another one is drawn.
-        options: fields of `Sampling` by name, in place of those of `sampling`.
-
-    Returns:
-        An iterator that ends where 100 texts in a row were refused, and else never.
-
-    Raises:
-        UnknownCharacterError: the label or the seed text has characters that the model
-            never saw.
-        ValueError: there is a label, and the model's items have none.
-    """
-    sampling = replace(sampling or Sampling(), **options)
-    prepare, encode = model.policy.prepare, model.vocabulary.encode
-    seed_text = prepare(seed_text)
-    ids = encode(seed_text, what="the seed text")
-    if label is not None:
-        if not model.policy.label:
-            raise ValueError("`label` is for models whose items have labels")
-        before = encode(prepare(label), what="the label")
-        ids = np.concatenate([before, encode(LABEL_END), ids])
-    return _texts(model, ids, seed_text, sampling, accept)
-
-
-def _texts(
-    model: Model, ids: Ids, seed_text: str, sampling: Sampling, accept: Accept | None
-) -> Iterator[Sample]:
-    uniforms = Uniforms(random_seed() if sampling.seed is None else sampling.seed)
-    start, end = read_seed(model, ids), model.vocabulary.end
-    refused = 0
-    while refused < TRIES:
-        drawn = list(draw_ids(model, start, sampling, uniforms))
-        text = seed_text + model.vocabulary.decode(drawn)
-        if accept is None or accept(text):
-            refused = 0
-            yield Sample(text, ended=end is not None and drawn[-1:] == [end])
-        else:
-            refused += 1
-
-
-def unrepeated() -> Accept:
-    """Return an `accept` that says no to what it said yes to before."""
-    seen: set[str] = set()
-
-    def accept(text: str) -> bool:
-        new = text not in seen
-        seen.add(text)
-        return new
-
-    return accept
-
-
-def without_label(text: str) -> str:
-    """Return what follows the label of a text that has one."""
-    return text.partition(LABEL_END)[2]
 
 
 @dataclass(frozen=True)

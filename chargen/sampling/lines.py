@@ -55,7 +55,8 @@ def score_lines(model: Model, lines: Iterable[str]) -> Iterator[LineScore]:
     Where each line is an item, it is read from a zero state, and its end mark is scored.
     Otherwise the state is carried on from line to line, and what ends a line, a newline or
     the end mark of an item, is scored with it. Blank lines that stand between items are
-    left out.
+    left out. A backward model reads such lines from the last one to the first, so that all
+    of them are scored before there is one to yield.
 
     Args:
         model: what `chargen.load` returns.
@@ -64,25 +65,29 @@ def score_lines(model: Model, lines: Iterable[str]) -> Iterator[LineScore]:
     """
     if model.policy.documents in ("lines", "column"):
         return _score_items(model, lines)
-    return _score_carried(model, lines)
+    numbered = enumerate(lines, 1)
+    if not model.policy.backward:
+        return _score_carried(model, numbered)
+    return reversed([*_score_carried(model, reversed([*numbered]))])
 
 
 def _encode(model: Model, number: int, text: str) -> _Line:
-    vocabulary = model.vocabulary
+    vocabulary, arranged = model.vocabulary, model.policy.arrange(text)
     if vocabulary.unknown is not None:
-        ids = vocabulary.encode(text)
+        ids = vocabulary.encode(arranged)
         return _Line(number, text, ids, int((ids == vocabulary.unknown).sum()))
-    known = known_part(vocabulary, text)
+    known = known_part(vocabulary, arranged)
     return _Line(number, text, vocabulary.encode(known), len(text) - len(known))
 
 
-def _score_carried(model: Model, lines: Iterable[str]) -> Iterator[LineScore]:
+def _score_carried(model: Model, lines: Iterable[tuple[int, str]]) -> Iterator[LineScore]:
+    """Score numbered lines in the order in which the model reads them."""
     vocabulary, between = model.vocabulary, model.policy.documents == "blank-lines"
     newline = vocabulary.encode("\n" if "\n" in vocabulary else "")
     end = newline if vocabulary.end is None else np.array([vocabulary.end], np.int32)
     last, state = np.array([model.start_id], np.int32), model.zero_state()
-    followed = itertools.pairwise(itertools.chain(lines, [None]))
-    for number, (text, following) in enumerate(followed, 1):
+    followed = itertools.pairwise(itertools.chain(lines, [(0, None)]))
+    for (number, text), (_, following) in followed:
         if text is None or (between and not text.strip()):
             continue
         line = _encode(model, number, text)

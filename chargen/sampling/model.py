@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from chargen.sampling.rules import Floats
 from chargen.text.policy import TextPolicy
@@ -12,8 +16,8 @@ from chargen.text.vocabulary import Ids, Vocabulary
 class Model(Protocol):
     """Anything that turns ids into logits, one character at a time.
 
-    A state belongs to the model: `zero_state` and `step` make one, `step` takes one, and
-    nobody else looks into it or changes it. So a state may be kept and used again.
+    A state belongs to the model: only the model makes one, looks into it and knows what it
+    is, and nothing changes it. So a state may be kept and used again.
     """
 
     @property
@@ -48,4 +52,18 @@ class Model(Protocol):
         Returns:
             The logits (B, V) of the next characters, and the new state.
         """
+        ...
+
+    def rows(self, state: Any, places: npt.NDArray[np.integer[Any]]) -> Any:
+        """Return the state of some of the texts.
+
+        Args:
+            state: the state of B texts; it is not changed.
+            places: which of them, 0 … B - 1, int (n,), in the order in which they are to
+                be; a text that is named twice can be gone on with twice.
+        """
+        ...
+
+    def join(self, states: Sequence[Any]) -> Any:
+        """Return the state of all the texts of one or more states, side by side."""
         ...

@@ -46,10 +46,10 @@ class Corpus:
     Attributes:
         name: what messages call it.
         vocabulary: the vocabulary of the whole text, with all its parts.
-        train: the training part.
+        train: the training part, which, like the others, is in the model's order.
         validation: the validation part; empty if there is none.
-        context: the last ids of the text just before the validation part: known, but not
-            scored; empty if validation is a file of its own. Before items, an end mark.
+        context: the ids of the text that are read just before the validation part: known,
+            but not scored; empty if there is no such text. Before items, an end mark.
         test: the part that training never scores; often empty.
         test_context: what `context` is to the validation part, for the test part.
         counts: how often each id occurs in the training part, int64 (V,).
@@ -84,6 +84,7 @@ def split(
     *,
     test: float | Encoded | None = None,
     folding: Folding | None = None,
+    backward: bool = False,
     name: str = "the text",
     sources: Iterable[Source] = (),
 ) -> Corpus:
@@ -98,6 +99,7 @@ def split(
         test: the last part, held out from everything but a later scoring: a share of the
             text, a text of its own, or None for nothing.
         folding: which characters of the texts' own vocabulary are folded.
+        backward: whether each part is read from its end. The parts are the same.
         name: what messages call the text.
         sources: what the texts were read from.
 
@@ -106,18 +108,16 @@ def split(
             characters than a checkpoint may have, or it has some that `vocabulary` lacks.
     """
     _check(text, name)
-    validation = _default_validation(text) if validation is None else validation
-    held = {"validation": validation, "test": 0.0 if test is None else test}
-    texts = {"train": text}
-    texts |= {role: own for role, own in held.items() if isinstance(own, Encoded)}
-    shares = {role: own for role, own in held.items() if not isinstance(own, Encoded)}
+    texts, shares = _texts_and_shares(text, validation, test)
     vocabulary = vocabulary or vocabulary_of(texts.values(), folding=folding, name=name)
     ids = _ids(text, vocabulary, name)
     divide = _divided if len(text.hashes) else _cut
-    parts, counted = divide(text, ids, {**dict.fromkeys(HELD_OUT, 0.0), **shares}, name)
-    contexts = {role: _context(text, vocabulary, ids, parts, role) for role in HELD_OUT}
+    parts, counted = divide(text, ids, shares, name, backward)
+    contexts = {role: _context(text, vocabulary, parts[role]) for role in HELD_OUT}
     for role in texts.keys() - {"train"}:
-        parts[role], contexts[role] = whole(texts[role], vocabulary, f"the {role} part")
+        parts[role], contexts[role] = whole(
+            texts[role], vocabulary, f"the {role} part", backward=backward
+        )
         counted[role] = texts[role].counts
     counts = {
         role: _by_id(found, _ids(texts.get(role, text), vocabulary, name), vocabulary)
@@ -137,6 +137,17 @@ def split(
         folded=_folded(counts.values(), vocabulary),
         sources=tuple(sources),
     )
+
+
+def _texts_and_shares(
+    text: Encoded, validation: float | Encoded | None, test: float | Encoded | None
+) -> tuple[dict[str, Encoded], dict[str, float]]:
+    """Return the texts of their own, and the shares that are held out of the first."""
+    validation = _default_validation(text) if validation is None else validation
+    held = {"validation": validation, "test": 0.0 if test is None else test}
+    texts = {role: own for role, own in held.items() if isinstance(own, Encoded)}
+    shares = {role: 0.0 if isinstance(own, Encoded) else own for role, own in held.items()}
+    return {"train": text, **texts}, shares
 
 
 def _check_training_part(counts: Counts, vocabulary: Vocabulary, name: str) -> None:
@@ -169,7 +180,7 @@ def _folded(counts: Iterable[Counts], vocabulary: Vocabulary) -> float:
 
 
 def _cut(
-    text: Encoded, ids: Ids, shares: Mapping[str, float], name: str
+    text: Encoded, ids: Ids, shares: Mapping[str, float], name: str, backward: bool
 ) -> tuple[dict[str, Part], dict[str, Counts]]:
     """Cut a running text: the test part is its end, the validation part comes before."""
     length = end = len(text)
@@ -185,16 +196,16 @@ def _cut(
                 f"{name} has {length} characters, too few to hold out "
                 f"{share:g} of them: use `{role}=0`"
             )
-        parts[role] = Stretch(text, ids, cut, end)
+        parts[role] = Stretch(text, ids, cut, end, backward=backward)
         counted[role] = text.count(cut, end)
         end = cut
-    parts["train"] = Stretch(text, ids, 0, end)
+    parts["train"] = Stretch(text, ids, 0, end, backward=backward)
     counted["train"] = text.counts - counted["validation"] - counted["test"]
     return parts, counted
 
 
 def _divided(
-    text: Encoded, ids: Ids, shares: Mapping[str, float], name: str
+    text: Encoded, ids: Ids, shares: Mapping[str, float], name: str, backward: bool
 ) -> tuple[dict[str, Part], dict[str, Counts]]:
     """Divide items between the parts, by their hashes."""
     try:
@@ -203,30 +214,25 @@ def _divided(
         raise TextError(f"{name}: {error}") from error
     counted = text.count_by_part(part)
     parts = {
-        role: Items(text, ids, np.flatnonzero(part == number))
+        role: Items(text, ids, np.flatnonzero(part == number), backward=backward)
         for number, role in enumerate(PARTS)
     }
     return dict(parts), {role: counted[number] for number, role in enumerate(PARTS)}
 
 
-def _context(
-    text: Encoded,
-    vocabulary: Vocabulary,
-    ids: Ids,
-    parts: Mapping[str, Part],
-    role: str,
-) -> Ids:
+def _context(text: Encoded, vocabulary: Vocabulary, part: Part) -> Ids:
     """Return what is known before a part of the text that is held out."""
-    part = parts[role]
     if not len(part):
         return _none()
     if isinstance(part, Stretch):
         # One more than the warm-up, whose first target has an input before it.
-        return ids[text.read(max(0, part.start - WARM_UP - 1), part.start)]
+        return part.before(WARM_UP + 1)
     return _start(text, vocabulary)
 
 
-def scorable(text: Encoded, vocabulary: Vocabulary) -> tuple[Part, Ids, int]:
+def scorable(
+    text: Encoded, vocabulary: Vocabulary, *, backward: bool = False
+) -> tuple[Part, Ids, int]:
     """Return a text that any characters may occur in, as a model reads it.
 
     Returns:
@@ -238,7 +244,7 @@ def scorable(text: Encoded, vocabulary: Vocabulary) -> tuple[Part, Ids, int]:
     strange[END] = False
     unknown = int(text.counts[strange].sum())
     left_out = (ids == NOWHERE) & (text.counts > 0)
-    part = _undivided(text, ids, vocabulary)
+    part = _undivided(text, ids, vocabulary, backward)
     if left_out.any():
         # What is left is of the smallest type that holds it: a text may be large.
         small = np.min_scalar_type(len(vocabulary))
@@ -254,7 +260,9 @@ def _start(text: Encoded, vocabulary: Vocabulary) -> Ids:
     return np.array([vocabulary.end], np.int32)
 
 
-def whole(text: Encoded, vocabulary: Vocabulary, name: str) -> tuple[Part, Ids]:
+def whole(
+    text: Encoded, vocabulary: Vocabulary, name: str, *, backward: bool = False
+) -> tuple[Part, Ids]:
     """Return a text as one part, and the ids that are known before it.
 
     Raises:
@@ -263,14 +271,14 @@ def whole(text: Encoded, vocabulary: Vocabulary, name: str) -> tuple[Part, Ids]:
     if len(text) < 2:
         raise TextError(f"{name} is too short: it has {len(text)} characters")
     ids, start = _ids(text, vocabulary, name), _start(text, vocabulary)
-    return _undivided(text, ids, vocabulary), start
+    return _undivided(text, ids, vocabulary, backward), start
 
 
-def _undivided(text: Encoded, ids: Ids, vocabulary: Vocabulary) -> Part:
+def _undivided(text: Encoded, ids: Ids, vocabulary: Vocabulary, backward: bool) -> Part:
     """Return all of a text; its items, if the model knows of items."""
     if vocabulary.end is None or not len(text.hashes):
-        return Stretch(text, ids, 0, len(text))
-    return Items(text, ids, np.arange(len(text.hashes)))
+        return Stretch(text, ids, 0, len(text), backward=backward)
+    return Items(text, ids, np.arange(len(text.hashes)), backward=backward)
 
 
 def _ids(text: Encoded, vocabulary: Vocabulary, name: str) -> Ids:

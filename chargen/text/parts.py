@@ -42,12 +42,16 @@ class Stretch:
         text: the text.
         ids: the id of each code, as `ids_of_codes` returns them.
         start, stop: where the stretch begins and ends in the text.
+        backward: whether it is read from its end.
     """
 
-    def __init__(self, text: Encoded, ids: Ids, start: int, stop: int) -> None:
+    def __init__(
+        self, text: Encoded, ids: Ids, start: int, stop: int, *, backward: bool = False
+    ) -> None:
         self.text = text
         self.start = start
         self.stop = stop
+        self.backward = backward
         self._ids = ids
 
     def __len__(self) -> int:
@@ -55,8 +59,18 @@ class Stretch:
 
     def read(self, start: int = 0, stop: int | None = None) -> Ids:
         """See `Part.read`."""
-        end = self.stop if stop is None else min(self.stop, self.start + stop)
-        return self._ids[self.text.read(self.start + start, end)]
+        stop = len(self) if stop is None else min(stop, len(self))
+        start = min(start, stop)
+        if self.backward:
+            return self._ids[self.text.read(self.stop - stop, self.stop - start)[::-1]]
+        return self._ids[self.text.read(self.start + start, self.start + stop)]
+
+    def before(self, count: int) -> Ids:
+        """Return the ids that are read just before the stretch, `count` at most."""
+        if self.backward:
+            end = min(self.stop + count, len(self.text))
+            return self._ids[self.text.read(self.stop, end)[::-1]]
+        return self._ids[self.text.read(max(0, self.start - count), self.start)]
 
 
 class Items:
@@ -66,11 +80,21 @@ class Items:
         text: the text.
         ids: the id of each code, as `ids_of_codes` returns them.
         chosen: the items, by number, int64 (n,).
+        backward: whether each item is read from its end; its end mark comes after it all
+            the same.
     """
 
-    def __init__(self, text: Encoded, ids: Ids, chosen: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        text: Encoded,
+        ids: Ids,
+        chosen: npt.NDArray[np.int64],
+        *,
+        backward: bool = False,
+    ) -> None:
         self.text = text
         self.chosen = chosen
+        self.backward = backward
         self._ids = ids
         self._ends = np.cumsum(text.starts[chosen + 1] - text.starts[chosen])
 
@@ -91,10 +115,18 @@ class Items:
             item, end = self.chosen[place], int(self._ends[place])
             offset = int(self.text.starts[item + 1]) - end  # from here into the text
             until = min(end, stop)
-            found.append(self.text.read(start + offset, until + offset))
+            found += self._read_item(item, start + offset, until + offset)
             start, place = until, place + 1
         codes: Codes = np.concatenate(found)
         return self._ids[codes]
+
+    def _read_item(self, item: int, start: int, stop: int) -> list[Codes]:
+        """Return the codes of an item that would stand there if it lay in its order."""
+        if not self.backward:
+            return [self.text.read(start, stop)]
+        begin, mark = self.text.starts[item : item + 2] - (0, 1)
+        low, high = begin + mark - min(stop, mark), begin + mark - start
+        return [self.text.read(low, high)[::-1], self.text.read(mark, stop)]
 
     def labels(self) -> Iterator[str]:
         """Yield the labels of items that have them."""
@@ -105,7 +137,7 @@ class Items:
             )[0]
 
     def texts(self, *, labelled: bool) -> Iterator[str]:
-        """Yield what the items say; where they are labelled, without the label."""
+        """Yield what the items say, in reading order and without labels."""
         for item in self.chosen.tolist():
             start, stop = self.text.starts[item : item + 2].tolist()
             text = self.text.text(start, stop)
@@ -113,7 +145,8 @@ class Items:
 
     def shuffled(self, random: np.random.Generator) -> Items:
         """Return the same items in another order."""
-        return Items(self.text, self._ids, self.chosen[random.permutation(self.count)])
+        chosen = self.chosen[random.permutation(self.count)]
+        return Items(self.text, self._ids, chosen, backward=self.backward)
 
 
 class Plain:

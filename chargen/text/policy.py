@@ -18,6 +18,9 @@ NORMALIZE = ("none", "nfc", "nfkc")
 DOCUMENTS = ("none", "lines", "blank-lines", "files", "column")
 """What the items of a text are; "none" is one running text."""
 
+DIRECTIONS = ("forward", "backward")
+"""From which end a model reads and writes a text."""
+
 LABEL_END = "\t"
 """What stands between an item's label and the item."""
 
@@ -38,6 +41,7 @@ class TextPolicy:
         lowercase: whether letters become lower case, after the normalization.
         documents: one of `DOCUMENTS`.
         label: whether each item begins with its label and `LABEL_END`.
+        direction: one of `DIRECTIONS`; "backward" if texts are read from their end.
     """
 
     encoding: str = "utf-8"
@@ -46,11 +50,24 @@ class TextPolicy:
     lowercase: bool = False
     documents: str = "none"
     label: bool = False
+    direction: str = "forward"
 
     @property
     def separator(self) -> str:
         """What is written after an item."""
         return SEPARATORS[self.documents]
+
+    @property
+    def backward(self) -> bool:
+        """Whether texts are read and written from their end."""
+        return self.direction == "backward"
+
+    def arrange(self, text: str) -> str:
+        """Turn a text from reading order into the model's order, or back again.
+
+        For a backward model, its code points are put into the reverse order.
+        """
+        return text[::-1] if self.backward else text
 
     def prepare(self, text: str) -> str:
         """Return a text as the corpus would have been read: newlines, form, case."""
@@ -124,6 +141,12 @@ class Reading:
         "Which line ends become LF: any, CR LF alone (lf), or none (keep).",
         group="data",
     )
+    backward: bool = option(
+        False,
+        Flag(),
+        "Learn the text from its end, for a model that writes what comes before.",
+        group="data",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -134,6 +157,11 @@ class Reading:
         for name in ("label", "group_by"):
             if getattr(self, name) is not None and self.column is None:
                 raise ValueError(f"`{name}` is a column beside `column`: give both")
+        if self.backward and self.label is not None:
+            raise ValueError(
+                "`backward` and `label` exclude each other: a label is known before its "
+                "item, and a backward model would read it last"
+            )
 
     @classmethod
     def of(cls, settings: object) -> Reading:
@@ -150,4 +178,5 @@ class Reading:
             lowercase=self.lowercase,
             documents=self.documents or "none",
             label=self.label is not None,
+            direction="backward" if self.backward else "forward",
         )

@@ -143,6 +143,22 @@ class Vocabulary:
         folded = _fold(character)
         return [c for c in self.characters if _fold(c) == folded and c != character]
 
+    def nearest(self, character: str) -> str | None:
+        """Return what comes closest to a character and can be written; None for nothing.
+
+        That is the first of these of which the vocabulary has every character: the
+        compatibility form (NFKC), or else a character that has the same one; the other
+        case; the base letter of an accented one, as it is or in the other case; a sign
+        that people confuse with it, such as a straight quote for a curly one.
+        """
+        known = set(self.characters)
+        form = unicodedata.normalize("NFKC", character)
+        alike = [c for c in self.characters if unicodedata.normalize("NFKC", c) == form]
+        base = _base(character)
+        candidates = [form, *alike, character.swapcase(), base, base.swapcase()]
+        candidates += [LOOK_ALIKES.get(character, ""), *self.near_misses(character)]
+        return next((each for each in candidates if each and known.issuperset(each)), None)
+
     def _explain(self, text: str, what: str) -> str:
         known = set(self.characters)
         counts = Counter(c for c in text if c not in known)
@@ -166,6 +182,12 @@ def codes_of(text: str) -> npt.NDArray[np.uint32]:
     Surrogates, which undecodable bytes of a command line become, are code points here.
     """
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+def _base(character: str) -> str:
+    """Return a character without its accents."""
+    parts = unicodedata.normalize("NFD", character)
+    return "".join(c for c in parts if not unicodedata.combining(c))
 
 
 def _fold(character: str) -> str:

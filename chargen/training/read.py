@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from chargen.errors import SettingsError, TextError
-from chargen.model.shape import ModelConfig
 from chargen.runs.checkpoint import MAX_SOURCES, Checkpoint
 from chargen.runs.claim import bring_back
 from chargen.runs.find import find_checkpoint, open_checkpoint, run_to_resume
@@ -42,8 +41,11 @@ from chargen.training.resume import (
 )
 from chargen.training.settings import FIXED, Settings
 
-PREPARED = ("newlines", "normalize", "lowercase")
-"""Settings that a model that is trained further brings along, unless others are given."""
+PREPARED = ("newlines", "normalize", "lowercase", "backward")
+"""Settings that a model that is trained further brings along.
+
+Others may be given, but for its direction.
+"""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def read(request: Request) -> Read:
     if request.resume and checkpoint is None:
         notes.append(nothing_yet(before))
     if trained is not None:
-        _check_model(trained.model, given)
+        _check_model(trained, given)
         notes.append(f"starting from {find_checkpoint(request.init_from or '')}")
     return Read(
         request=request,
@@ -188,8 +190,14 @@ def _inputs_and_run(
     return inputs, run, before
 
 
-def _check_model(model: ModelConfig, given: Mapping[str, Any]) -> None:
+def _check_model(trained: Checkpoint, given: Mapping[str, Any]) -> None:
     """Refuse settings that contradict the model that is trained further."""
+    model, backward = trained.model, trained.text.backward
+    if given.get("backward", backward) != backward:
+        raise SettingsError(
+            f"`backward={given['backward']!r}` contradicts the checkpoint, whose model "
+            f"reads a text from its {'end' if backward else 'beginning'}: leave it out"
+        )
     for name in FIXED:
         if given.get(name, getattr(model, name)) != getattr(model, name):
             raise SettingsError(

@@ -89,6 +89,7 @@ def resolve(read: Read) -> Resolved:
         vocabulary,
         test=held_out.test,
         folding=folding,
+        backward=settings.backward,
         name=read.title,
         sources=read.sources,
     )

@@ -126,6 +126,7 @@ class Settings:
     normalize: str = same_option(Reading, "normalize")
     lowercase: bool = same_option(Reading, "lowercase")
     newlines: str = same_option(Reading, "newlines")
+    backward: bool = same_option(Reading, "backward")
     min_count: int | None = same_option(Folding, "min_count")
     max_vocabulary: int | None = same_option(Folding, "max_vocabulary")
     glob: str | None = option(
@@ -310,6 +311,7 @@ class GivenSettings(TypedDict, total=False):
     normalize: str
     lowercase: bool
     newlines: str
+    backward: bool
     min_count: int | None
     max_vocabulary: int | None
     glob: str | None

@@ -10,6 +10,7 @@ from helpers import write_run
 from jobs import STORY, asked, trained
 
 from chargen.cli.advice import longer_command, resume_command, train_command
+from chargen.text.policy import TextPolicy
 from chargen.training.prepare import prepare
 
 
@@ -49,6 +50,13 @@ def test_the_command_that_repeats_a_run_says_stock_and_threads():
     assert words[2] == "--stock"
     pairs = dict(zip(words[3::2], words[4::2], strict=True))
     assert (pairs["--threads"], pairs["--device"]) == ("3", "cpu")
+
+
+def test_the_command_that_repeats_a_backward_run_is_backward():
+    assert "--backward" in repeated("story.txt", {"steps": 7, "backward": True})
+    assert "--backward" not in repeated("story.txt", {"steps": 7})
+    write_run(Path("old"), 1, units=7, text=TextPolicy(direction="backward"))
+    assert "--backward" in repeated("story.txt", {"steps": 7}, init_from="old")
 
 
 def test_the_command_that_repeats_a_fine_tuning_says_where_it_started():

@@ -214,7 +214,7 @@ def test_wrong_usage_exits_2_with_a_message(arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sample", "nowhere"), "There are: harbour-plays, sishi-jueju, tiny"),
+        (("sample", "nowhere"), "There are: harbour-plays, minerals, sishi-jueju, tiny"),
         (("info", "nowhere"), "there is no checkpoint 'nowhere'"),
         (("train", "nowhere"), "no bundled corpus of that name"),
         (("train", "empty.txt"), "is empty"),

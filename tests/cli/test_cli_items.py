@@ -20,9 +20,9 @@ import chargen
 from chargen.cli import cli, report
 from chargen.runs.items import write_items
 from chargen.sampling.evaluate import evaluate
-from chargen.sampling.items import generate_texts
 from chargen.sampling.lines import score_lines
 from chargen.sampling.options import Sampling
+from chargen.sampling.texts import generate_texts
 from chargen.text.documents import item_hash
 
 RUN = Path("checkpoints/names")
@@ -204,7 +204,7 @@ def test_what_an_item_brings_along_is_escaped_for_nobody_but_terminals():
         (["prose", "--unique"], "train one with --documents lines"),
         (["names", "--label", "a"], "--column NAME --label NAME"),
         (["names", "--new"], "give the training text with --corpus FILE, or train with"),
-        (["names", "--corpus", "a.txt"], "add --new"),
+        (["names", "--corpus", "a.txt"], "--new, --no-copy and --mark-copies compare with"),
         (["names", "--count", "0"], "0 is not in the range"),
     ],
 )

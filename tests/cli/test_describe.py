@@ -17,6 +17,7 @@ from chargen.runs.claim import is_only_a_run
 from chargen.runs.curves import Curve, sketch
 from chargen.runs.find import BUNDLED_CHECKPOINTS
 from chargen.runs.run import Run
+from chargen.text.policy import TextPolicy
 from chargen.training.events import Progress, RolledBack, Stepped
 from chargen.training.writers import LogWriter, TensorBoard
 
@@ -56,6 +57,19 @@ def test_info_of_several_shows_what_differs_and_nothing_else():
     assert rows["cell"] == ["lstm", "gru"]
     assert rows["step"] == ["1", "3"]
     assert "units" not in rows and "chargen" not in rows
+
+
+def test_info_says_that_a_model_is_backward():
+    write_run(Path("back"), 1, validation_loss=1.5, text=TextPolicy(direction="backward"))
+    assert "direction   backward: it reads and writes a text from its end" in invoke(
+        "info", "back"
+    )
+    assert "direction" not in invoke("info", "one")
+    assert invoke("info", "one", "back").splitlines()[1].split() == [
+        *("direction", "forward", "backward")
+    ]
+    found = json.loads(invoke("info", "one", "back", "--json"))
+    assert [each["text"]["direction"] for each in found] == ["forward", "backward"]
 
 
 def test_info_of_the_same_twice():
@@ -111,6 +125,21 @@ def test_runs_of_folders_are_named_by_path():
     assert found[0]["validation"] is None and found[0]["train"] == 2.5
     assert "(2.5000)" in invoke("runs", "elsewhere")
     assert "there are no runs" in invoke("runs", ".")
+
+
+def test_runs_that_are_backward_are_marked():
+    size = {"cell": "gru", "layers": 2, "units": 64}
+    for name, more in (("one", {}), ("two", {"backward": True}), ("old", None)):
+        run = write_run(Path("some") / name, 1)
+        settings = {} if more is None else {"backward": False, **size, **more}
+        run.write_description({"format": 2, "settings": settings})
+    rows = {line.split()[0]: line for line in invoke("runs", "some").splitlines()[1:]}
+    assert "gru 2 × 64 backward" in rows["some/two"]
+    assert "gru 2 × 64" in rows["some/one"]
+    assert "backward" not in rows["some/one"] + rows["some/old"]
+    found = json.loads(invoke("runs", "some", "--json"))
+    directions = {Path(run["name"]).name: run["direction"] for run in found}
+    assert directions == {"one": "forward", "two": "backward", "old": "forward"}
 
 
 def test_columns_stand_below_each_other_whatever_the_script():

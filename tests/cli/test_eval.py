@@ -16,6 +16,7 @@ import chargen
 from chargen.cli import cli
 from chargen.errors import SettingsError
 from chargen.runs.find import open_checkpoint
+from chargen.text.policy import TextPolicy
 
 STORY = "it was a dark and stormy night, said the dog.\n"
 
@@ -28,7 +29,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def trained(**settings):
+def trained(text=None, **settings):
     """Publish a run as a training of story.txt with these settings would.
 
     Returns:
@@ -41,6 +42,7 @@ def trained(**settings):
             characters="".join(corpus.vocabulary.characters),
             corpus=corpus.sources,
             training=job.settings.to_dict(),
+            text=text or TextPolicy(),
             validation_loss=2.0,
         )
         job.run.write_description({"format": 1, "settings": job.settings.to_dict()})
@@ -84,6 +86,28 @@ def test_it_says_what_the_python_call_says():
     assert first["carried"]["perplexity"] == pytest.approx(math.exp(expected.nats))
     assert (first["text"], second["text"]) == ("a.txt", "b.txt")
     assert second["carried"] != first["carried"]
+
+
+def test_a_backward_model_scores_a_text_from_its_end():
+    parts = {"characters": "\n ab", "scale": 2.0}
+    write_run(Path("checkpoints/tiny"), 1, **parts)
+    policy = TextPolicy(direction="backward")
+    write_run(Path("checkpoints/back"), 1, text=policy, **parts)
+    text = "ab\nabX ba bb\n" * 40
+    Path("one.txt").write_text(text, encoding="utf-8")
+    Path("turned.txt").write_text(text[::-1], encoding="utf-8")
+    (forward,), (backward,) = evaluated("tiny", "turned.txt"), evaluated("back", "one.txt")
+    assert {**forward, "text": ""} == {**backward, "text": ""}
+    assert backward["carried"] != evaluated("back", "turned.txt")[0]["carried"]
+
+
+def test_the_held_out_part_of_a_backward_run_is_scored_from_its_end():
+    run, corpus = trained(backward=True, text=TextPolicy(direction="backward"))
+    (scored,) = evaluated(run.folder)
+    text = corpus.vocabulary.decode(corpus.validation.read())
+    assert text == (STORY * 100)[-len(text) :][::-1]
+    expected = chargen.evaluate(chargen.load(str(run.folder)), text[::-1])
+    assert scored["carried"]["nats"] == expected.nats
 
 
 def test_unknown_characters_are_counted_and_left_out():

@@ -42,6 +42,8 @@ from chargen.cli.options import (
     settings,
 )
 from chargen.display import format_seconds
+from chargen.sampling.blend import Blend
+from chargen.sampling.copies import CopyIndex
 from chargen.sampling.options import Sampling
 from chargen.training.settings import GROUPS, Settings
 
@@ -324,8 +326,8 @@ def test_a_setting_becomes_its_option(message: str, shown: str) -> None:
     [
         "",
         "nothing is named",
-        "`unknown`",
-        "`unknown=1`",
+        "`nothing`",
+        "`nothing=1`",
         "`Settings`",
         "`run.json`",
         "`chargen eval`",
@@ -351,6 +353,7 @@ def parsed(name: str, words: list[str]) -> object:
 
 
 VALUES = {
+    "backward": True,
     "cell": "gru",
     "clip_norm": 0.5,
     "device": "cpu",
@@ -391,7 +394,12 @@ VALUES = {
 
 # Options of commands other than `train`, which `parsed` asks.
 IN_TRAIN = {field.name for field in fields(Settings)}
-ELSEWHERE = {"part", *(field.name for field in fields(Sampling))} - IN_TRAIN
+ELSEWHERE = {
+    "part",
+    "count",
+    "containing",
+    *(field.name for field in fields(Sampling)),
+} - IN_TRAIN
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN - ELSEWHERE))
@@ -427,7 +435,12 @@ def test_an_error_of_the_library_is_shown_with_options(
 
 # --- what the messages of the library are made of ---------------------------------------
 
-ARGUMENTS = {"cold_every": chargen.evaluate}
+ARGUMENTS = {
+    "cold_every": chargen.evaluate,
+    **dict.fromkeys(("how", "to", "over"), Blend),
+    "window": CopyIndex.of,
+    **dict.fromkeys(("gap", "beam"), chargen.restore),
+}
 """What a message may name besides settings: arguments of calls, which no command sets."""
 
 LIBRARY = [

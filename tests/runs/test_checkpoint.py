@@ -38,7 +38,7 @@ from chargen.runs.checkpoint import (
 from chargen.runs.tensors import MAX_HEADER
 from chargen.system import files
 from chargen.system.files import dump_json, parse_json, read_file
-from chargen.text.policy import DOCUMENTS, NEWLINES, NORMALIZE, TextPolicy
+from chargen.text.policy import DIRECTIONS, DOCUMENTS, NEWLINES, NORMALIZE, TextPolicy
 from chargen.text.sources import PARTS, Source
 from chargen.text.vocabulary import Vocabulary
 
@@ -120,7 +120,10 @@ POLICIES = st.builds(
     lowercase=st.booleans(),
     documents=st.sampled_from(DOCUMENTS),
     label=st.booleans(),
-).filter(lambda policy: policy.documents != "none" or not policy.label)
+    direction=st.sampled_from(DIRECTIONS),
+).filter(
+    lambda policy: not policy.label or (policy.documents != "none" and not policy.backward)
+)
 SOURCES = st.builds(
     Source,
     st.sampled_from(PARTS),
@@ -563,6 +566,7 @@ def test_missing_keys_at_every_level(step: Path) -> None:
     ("level", "key"),
     [
         (("text",), "label"),
+        (("text",), "direction"),
         (("corpus", 0), "role"),
         (("corpus", 0), "files"),
         (("corpus", 3), "role"),
@@ -573,7 +577,8 @@ def test_keys_of_the_other_format(
     step: Path, marked: Path, level: tuple[Any, ...], key: str
 ) -> None:
     """Format 2 has to have its keys, and format 1 must not have them."""
-    value = {"label": False, "role": "train", "files": None}[key]
+    values = {"label": False, "direction": "forward", "role": "train", "files": None}
+    value = values[key]
     edit_manifest(marked, lambda m: functools.reduce(lambda x, k: x[k], level, m).pop(key))
     refused(marked, MANIFEST, f"lacks ['{key}']")
     write(step.with_name("one"), tiny_checkpoint(corpus=(Source("train", "", 0, SHA),) * 4))
@@ -583,8 +588,8 @@ def test_keys_of_the_other_format(
 
 def test_a_manifest_under_the_other_format(step: Path, marked: Path) -> None:
     edit_manifest(step, lambda m: m.update(format=2))
-    refused(step, MANIFEST, "text lacks ['label']")
-    edit_manifest(step, lambda m: m["text"].update(label=False))
+    refused(step, MANIFEST, "text lacks ['direction', 'label']")
+    edit_manifest(step, lambda m: m["text"].update(label=False, direction="forward"))
     refused(step, MANIFEST, "a corpus entry lacks ['files', 'role']")
     edit_manifest(step, lambda m: m["corpus"][0].update(role="train", files=None))
     found = read(step)  # nothing says that it could have been written in format 1
@@ -594,8 +599,8 @@ def test_a_manifest_under_the_other_format(step: Path, marked: Path) -> None:
     edit_manifest(marked, lambda m: m.update(format=1))
     refused(marked, MANIFEST, "marks, which format 1 does not have")
     edit_manifest(marked, lambda m: m.update(marks={}))
-    refused(marked, MANIFEST, "text ", "unknown ['label']")
-    edit_manifest(marked, lambda m: m["text"].pop("label"))
+    refused(marked, MANIFEST, "text ", "unknown ['direction', 'label']")
+    edit_manifest(marked, lambda m: (m["text"].pop("label"), m["text"].pop("direction")))
     refused(marked, MANIFEST, "text.newlines is 'any'")
 
 
@@ -692,6 +697,10 @@ WRONG_IN_FORMAT_2: dict[tuple[Any, ...], list[Any]] = {
     ("text", "lowercase"): [None, 0, 1, 0.0, 1.0, "false", "", []],
     ("text", "documents"): [None, "none", "items", "Lines", False, "", ["lines"], 1],
     ("text", "label"): [None, 0, 1, 1.0, "title", "", []],
+    ("text", "direction"): [
+        *(None, "", "Backward", "backwards", "forward ", 0, True, ["backward"], {}),
+        "x" * 10**6,
+    ],
     ("corpus", 0, "role"): [None, "", "Train", "corpus", 0, True, ["train"], {"train": 1}],
     ("corpus", 3, "role"): [None, "tests"],
     ("corpus", 0, "files"): [True, False, -1, 1.0, "12", [], {}, 2**63, 10**400],
@@ -768,6 +777,25 @@ def test_only_items_have_labels(tmp_path: Path) -> None:
     write(tmp_path / "step", marked_checkpoint(end=False))
     edit_manifest(tmp_path / "step", lambda m: m["text"].update(label=True))
     refused(tmp_path / "step", MANIFEST, "text.label is true, and there are no items")
+
+
+@pytest.mark.parametrize("end", [False, True])
+def test_a_backward_model_needs_format_2(tmp_path: Path, end: bool) -> None:
+    documents = "lines" if end else "none"
+    policy = TextPolicy(documents=documents, direction="backward")
+    checkpoint = marked_checkpoint(end=end, unknown=False, text=policy)
+    comes_back(tmp_path / "step", checkpoint)
+    assert read(tmp_path / "step").text.backward
+    assert written_format(tmp_path / "step") == 2
+    comes_back(tmp_path / "one", tiny_checkpoint(text=TextPolicy(direction="forward")))
+    assert written_format(tmp_path / "one") == 1
+
+
+def test_no_label_is_read_after_its_item(marked: Path) -> None:
+    edit_manifest(marked, lambda m: m["text"].update(direction="backward"))
+    refused(marked, MANIFEST, "text.label is true and text.direction backward")
+    edit_manifest(marked, lambda m: m["text"].update(label=False))
+    assert read(marked).text.backward
 
 
 def test_marks_count_among_the_ids(marked: Path) -> None:
@@ -1092,7 +1120,10 @@ PLACES = places(
         "vocabulary": [0, 1],
         "marks": dict.fromkeys(("end", "unknown")),
         "text": dict.fromkeys(
-            ("encoding", "newlines", "normalize", "lowercase", "documents", "label")
+            (
+                *("encoding", "newlines", "normalize", "lowercase", "documents"),
+                *("label", "direction"),
+            )
         ),
         "corpus": [dict.fromkeys(("name", "bytes", "sha256", "role", "files"))],
         "training": {"seed": 0},

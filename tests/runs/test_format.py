@@ -24,7 +24,7 @@ PAGE_TEXT = PAGE.read_text(encoding="utf-8")
 MASK_32, MASK_64, MASK_128 = 2**32 - 1, 2**64 - 1, 2**128 - 1
 
 
-def stranger_pcg64(seed: int) -> Iterator[int]:
+def stranger_pcg64(seed: int, text: int = 0) -> Iterator[int]:
     words = [seed & MASK_32]
     while seed := seed >> 32:
         words.append(seed & MASK_32)
@@ -65,6 +65,14 @@ def stranger_pcg64(seed: int) -> Iterator[int]:
         state = (state * 0x2360ED051FC65DA44385DF649FCCF645 + increment) & MASK_128
 
     advance()
+    factor, summand = 0x2360ED051FC65DA44385DF649FCCF645, increment
+    times = text * 0x9E3779B97F4A7C15F39CC0605CEDC835
+    while times:
+        if times & 1:
+            state = (state * factor + summand) & MASK_128
+        summand = (factor + 1) * summand & MASK_128
+        factor = factor * factor & MASK_128
+        times >>= 1
     while True:
         advance()
         both, turn = (state >> 64) ^ (state & MASK_64), state >> 122
@@ -179,9 +187,12 @@ class Stranger:
             text = unicodedata.normalize(self.policy["normalize"].upper(), text)
         return text.lower() if self.policy["lowercase"] else text
 
+    def turned(self, text: str) -> str:
+        return text[::-1] if self.policy.get("direction") == "backward" else text
+
     def ids(self, seed_text: str) -> list[int]:
         """What is read before anything is written."""
-        text = self.prepared(seed_text)
+        text = self.turned(self.prepared(seed_text))
         first = [] if self.end is None else [self.end]
         if self.end is None and not text:
             text = self.start()
@@ -216,11 +227,11 @@ class Stranger:
                 break
             text += self.characters[v]
             logits = self.read(v)
-        return text
+        return self.turned(text)
 
     def write_items(self, count: int, temperature: float, seed: int) -> list[str]:
-        raw = stranger_pcg64(seed)
-        return [self.continue_("", 10_000, temperature, raw) for _ in range(count)]
+        streams = (stranger_pcg64(seed, i) for i in range(count))
+        return [self.continue_("", 10_000, temperature, raw) for raw in streams]
 
 
 # ######################################################################################
@@ -234,8 +245,8 @@ import chargen  # noqa: E402
 from chargen.model.shape import ModelConfig  # noqa: E402
 from chargen.runs import checkpoint as chargen_checkpoint  # noqa: E402
 from chargen.runs.items import write_items  # noqa: E402
-from chargen.sampling.items import generate_texts  # noqa: E402
 from chargen.sampling.options import Sampling  # noqa: E402
+from chargen.sampling.texts import generate_texts  # noqa: E402
 from chargen.text.documents import item_hash  # noqa: E402
 from chargen.text.policy import TextPolicy  # noqa: E402
 from chargen.text.sources import listing_hash, recorded_sources  # noqa: E402
@@ -371,6 +382,20 @@ def test_a_stranger_asks_for_a_label(tmp_path: Path) -> None:
         assert "ab" + stranger.write(f"{label}\tAb", 10_000, 1, 3) == one.text
         found.add(one.text)
     assert len(found) > 1
+
+
+@pytest.mark.parametrize("documents", ["none", "lines"])
+def test_a_stranger_writes_from_the_end(tmp_path: Path, documents: str) -> None:
+    policy = TextPolicy("utf-8", "any", "nfc", documents=documents, direction="backward")
+    write_marked(tmp_path, "gru", policy)
+    stranger, model, texts = Stranger(tmp_path), chargen.load(str(tmp_path)), set()
+    for seed_text, seed in itertools.product(("", "bad cab", "中\r\ne\u0301"), range(3)):
+        sampling = Sampling(length=LENGTH, temperature=0.8, seed=seed)
+        expected = next(generate_texts(model, sampling, seed_text=seed_text))
+        written = stranger.write(seed_text, LENGTH, 0.8, seed)
+        assert written + stranger.prepared(seed_text) == expected.text
+        texts.add(written)
+    assert any(text != text[::-1] for text in texts)
 
 
 @pytest.mark.parametrize("normalize", ["none", "nfc", "nfkc"])
@@ -533,7 +558,7 @@ def test_the_keys_are_those_of_the_page(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "two" / "checkpoint.json").read_bytes())
     assert manifest["format"] == 2
     assert paths_of(manifest) == documented_keys(2)
-    assert len(documented_keys(2) - documented_keys(1)) == 5
+    assert len(documented_keys(2) - documented_keys(1)) == 6
 
 
 def test_the_values_of_the_page_are_those_of_the_code() -> None:
@@ -598,7 +623,7 @@ def test_the_examples_are_what_chargen_writes(tmp_path: Path, which: int) -> Non
         listed = re.search(r"second one writes the items (.*?)\.\n", PAGE_TEXT, re.DOTALL)[
             1
         ]
-        items = re.findall(r"`(\w+)`", listed)
+        items = re.findall(r"`(\w+)`|an empty one", listed)
         samples = generate_texts(model, Sampling(temperature=1, seed=1))
         assert [s.text for s in itertools.islice(samples, len(items))] == items
         assert len(items) > 5
@@ -614,7 +639,7 @@ def test_the_second_example_shows_only_what_differs() -> None:
 def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     from chargen.model import shape
     from chargen.runs import items, log, run, tensors
-    from chargen.sampling import generate
+    from chargen.sampling import method
     from chargen.system import files
     from chargen.text import vocabulary
 
@@ -635,7 +660,7 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         log.MAX_LOG,
         log.MAX_LINE,
         8 * items.MAX_ITEMS,
-        generate.LONGEST_ITEM,
+        method.LONGEST,
     ):
         assert re.search(rf"(?<![\d,]){number:,}(?![\d,])", PAGE_TEXT), number
     assert run.STEP_NAME.fullmatch("step-00002000-2")

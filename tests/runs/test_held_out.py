@@ -380,3 +380,32 @@ def test_a_name_is_no_path_even_where_there_is_such_a_file(published):
     edit_manifest(published, lambda m: m["corpus"][0].update(name="below/story.txt"))
     with pytest.raises(TextError, match="neither in this folder"):
         find_part(open_checkpoint("story"), "validation")
+
+
+# --- backward models --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_the_parts_of_a_backward_run_are_found_again_and_read_from_their_end(part):
+    checkpoint, corpus = trained(test=0.2, backward=True)
+    assert checkpoint.text.backward and reading_of(checkpoint).backward
+    assert is_found(checkpoint, corpus, part)
+    forward = trained(test=0.2)[0]
+    ids = [find_part(each, part).part.read() for each in (checkpoint, forward)]
+    assert ids[0].tolist() == ids[1][::-1].tolist() != ids[1].tolist()
+
+
+def test_a_part_in_a_file_of_its_own_is_read_from_its_end():
+    Path("held.txt").write_text("a dark dog", encoding="utf-8")
+    checkpoint, corpus = trained(validation="held.txt", backward=True)
+    assert is_found(checkpoint, corpus, "validation")
+    found = find_part(checkpoint, "validation")
+    assert checkpoint.vocabulary.decode(found.part.read()) == "god krad a"
+
+
+def test_a_label_that_a_backward_model_cannot_have_is_damage():
+    checkpoint, _ = trained(backward=True)
+    training = {**checkpoint.training, "column": "text", "label": "kind"}
+    text = replace(checkpoint.text, documents="column")
+    with pytest.raises(CheckpointError, match="is damaged: `backward` and `label`"):
+        reading_of(replace(checkpoint, text=text, training=training))

@@ -278,6 +278,15 @@ OF_ITEMS: dict[str, Callable[[Path], None]] = {
     ),
     "documents that are a list": items(lambda m: m["text"].update(documents=["lines"])),
     "a label that is a column's name": items(lambda m: m["text"].update(label=ESCAPE)),
+    "an escape in the direction": items(lambda m: m["text"].update(direction=ESCAPE)),
+    "a direction of 300,000 characters": items(
+        lambda m: m["text"].update(direction="\x9b" * 300_000)
+    ),
+    "a direction that is a list": items(lambda m: m["text"].update(direction=["forward"])),
+    "a direction that is true": items(lambda m: m["text"].update(direction=True)),
+    "no direction": items(lambda m: m["text"].pop("direction")),
+    "a label after its item": items(lambda m: m["text"].update(direction="backward")),
+    "a direction in format 1": manifest(lambda m: m["text"].update(direction="forward")),
     "a lower case that is a number": items(lambda m: m["text"].update(lowercase=1)),
     "an escape in a role": items(lambda m: m["corpus"][0].update(role=ESCAPE)),
     "a role of 300,000 characters": items(

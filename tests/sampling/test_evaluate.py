@@ -73,6 +73,25 @@ def test_a_context_is_read_and_not_scored(before):
     assert found.nats == pytest.approx(reference(model, whole, known=before), rel=1e-6)
 
 
+@pytest.mark.parametrize("context", ["", "ab", some_text(500, seed=1)])
+@pytest.mark.parametrize("cold_every", [None, 64])
+def test_a_backward_model_reads_a_text_and_what_follows_it_from_the_end(
+    context, cold_every
+):
+    model, text = engine("gru"), some_text(700)
+    backward = engine("gru", policy=TextPolicy(direction="backward"))
+    found = evaluate(backward, text, context=context, cold_every=cold_every)
+    turned = evaluate(model, text[::-1], context=context[::-1], cold_every=cold_every)
+    assert found == turned != evaluate(model, text, context=context, cold_every=cold_every)
+
+
+def test_a_text_is_prepared_before_it_is_turned_around():
+    backward = engine("gru", policy=TextPolicy(direction="backward"))
+    found = evaluate(backward, "a\r\nbXc", context="d\r\nX", skip_unknown=True)
+    expected = evaluate(engine("gru"), "cb\na", context="\nd")
+    assert (found.nats, found.characters, found.unknown) == (expected.nats, 4, 1)
+
+
 def test_a_long_context_counts_by_its_last_201_characters():
     model, context = engine("rnn", scale=2.0), some_text(500)
     found = evaluate(model, "abc", context=context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from item_models import item_engine
 
 from chargen.errors import CheckpointError, UnknownCharacterError
 from chargen.sampling.draw import Uniforms
-from chargen.sampling.generate import generate, random_seed
+from chargen.sampling.generate import generate
+from chargen.sampling.method import random_seed
 from chargen.sampling.options import Sampling
 from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Vocabulary
@@ -41,6 +43,12 @@ class Remembers:
         size = len(self.vocabulary)
         logits = [np.random.default_rng(seen).normal(0, 2, size) for _, seen in after]
         return np.array(logits, np.float32), after
+
+    def rows(self, state, places):
+        return tuple(state[place] for place in places)
+
+    def join(self, states):
+        return tuple(itertools.chain(*states))
 
 
 def written(model, seed_text="", **options):
@@ -156,19 +164,19 @@ def test_a_character_takes_one_random_number_whatever_the_temperature(
             taken.append(super().next())
             return taken[-1]
 
-    monkeypatch.setattr("chargen.sampling.generate.Uniforms", Counted)
+    monkeypatch.setattr("chargen.sampling.draft.Uniforms", Counted)
     written(Remembers(), "ab", temperature=temperature, length=17, seed=5)
     plain = Uniforms(5)
     assert taken == [plain.next() for _ in range(17)]
 
 
 def test_without_a_seed_one_is_drawn(monkeypatch):
-    monkeypatch.setattr("chargen.sampling.generate.random_seed", lambda: 7)
+    monkeypatch.setattr("chargen.sampling.method.random_seed", lambda: 7)
     assert written(Remembers(), seed=None) == written(Remembers(), seed=7)
 
 
 def test_seed_zero_is_a_seed(monkeypatch):
-    monkeypatch.setattr("chargen.sampling.generate.random_seed", lambda: 7)
+    monkeypatch.setattr("chargen.sampling.method.random_seed", lambda: 7)
     assert written(Remembers(), seed=0) != written(Remembers(), seed=7)
 
 
@@ -212,11 +220,14 @@ def test_rules_are_shown_no_more_than_the_latest_of_a_long_text(monkeypatch):
         return log_probabilities
 
     monkeypatch.setattr("chargen.sampling.rules.RULES", (("temperature", rule),))
-    monkeypatch.setattr("chargen.sampling.generate.HISTORY", 3)
+    monkeypatch.setattr("chargen.sampling.draft.HISTORY", 3)
     model = Remembers()
-    text = written(model, "abcde", length=4)
+    text = written(model, "abcde", length=40)
     whole = model.vocabulary.encode("abcde" + text).tolist()
-    assert shown == [whole[i : i + 3] for i in range(2, 6)]
+    assert len(shown) == 40
+    for place, latest in enumerate(shown, 5):  # the last three, and never twice as many
+        assert 3 <= len(latest) < 6
+        assert latest == whole[place - len(latest) : place]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -286,7 +297,7 @@ def test_how_likely_the_mark_for_unknown_characters_is_changes_nothing():
 
 
 def test_an_item_that_does_not_end_is_cut_off(monkeypatch):
-    monkeypatch.setattr("chargen.sampling.generate.LONGEST_ITEM", 70)
+    monkeypatch.setattr("chargen.sampling.method.LONGEST", 70)
     assert len("".join(generate(item_engine(ends=-1e9), seed=1))) == 70
 
 
@@ -334,3 +345,73 @@ def test_a_bad_temperature_is_an_error_of_the_call(temperature):
 def test_a_negative_seed_is_an_error_of_the_call():
     with pytest.raises(ValueError):
         generate(Remembers(), seed=-1)
+
+
+# --- the text as an object ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [Remembers(), item_engine(ends=-3)], ids=["text", "item"])
+def test_a_clone_goes_on_as_the_original_does_and_neither_disturbs_the_other(model):
+    text = generate(model, "ab", seed=1, length=40, stop="cab")
+    begun = "".join(itertools.islice(text, 5))
+    clone = text.clone()
+    assert clone.nats == text.nats or len(begun) == 0
+    rest = "".join(clone)
+    assert "".join(text) == rest
+    assert begun + rest == written(model, "ab", length=40, stop="cab")
+    assert clone.ended is text.ended
+
+
+def test_a_clone_with_another_seed_goes_elsewhere_and_reads_nothing_again(monkeypatch):
+    model = Remembers()
+    text = generate(model, "abc" * 50, seed=1, length=30)
+    next(text)
+    steps = []
+    plain = Remembers.step
+    monkeypatch.setattr(Remembers, "step", lambda *given: steps.append(1) or plain(*given))
+    texts = {"".join(text.clone(seed)) for seed in range(5)}
+    assert len(texts) == 5
+    assert len(steps) == 5 * 29
+
+
+def test_nats_are_those_of_the_model_whatever_the_rules_are():
+    model, state, last = Remembers(), Remembers().zero_state(), "\n"
+    text = generate(model, seed=1, length=40, temperature=0.3, top_k=3, bias={"a": 1})
+    assert np.isnan(text.nats)
+    for character in text:
+        logits, state = model.step(model.vocabulary.encode(last), state)
+        odds = np.exp(logits[0].astype(float))
+        place = CHARACTERS.index(character)
+        assert text.nats == pytest.approx(-np.log(odds[place] / odds.sum()), abs=1e-5)
+        last = character
+
+
+def test_the_likeliest_characters_come_with_their_odds_and_draw_nothing():
+    model = Remembers()
+    text = generate(model, "ab", seed=1, length=9, temperature=0.5, forbid="a")
+    logits, _ = model.step(
+        model.vocabulary.encode("b"),
+        model.step(model.vocabulary.encode("a"), model.zero_state())[1],
+    )
+    odds = np.exp(logits[0].astype(float) / 0.5)
+    odds[CHARACTERS.index("a")] = 0
+    odds /= odds.sum()
+    order = sorted(range(len(odds)), key=lambda i: -odds[i])[:4]
+    found = text.likeliest(4)
+    assert [character for character, _ in found] == [CHARACTERS[i] for i in order]
+    assert [p for _, p in found] == pytest.approx([odds[i] for i in order])
+    assert "".join(text) == written(model, "ab", length=9, temperature=0.5, forbid="a")
+    assert text.likeliest(4) == []
+
+
+def test_the_end_of_an_item_is_an_empty_string():
+    found = dict(generate(item_engine(ends=3), seed=1).likeliest(9))
+    assert found[""] > 0.3
+    assert sum(found.values()) == pytest.approx(1)
+
+
+def test_several_threads_may_write_with_one_model():
+    model = item_engine(ends=-1e9)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda seed: written(model, length=99, seed=seed), range(12)))
+    assert found == [written(model, length=99, seed=seed) for seed in range(12)]

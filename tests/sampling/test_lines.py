@@ -12,6 +12,7 @@ from item_models import item_engine
 from chargen.sampling import lines as module
 from chargen.sampling.evaluate import evaluate
 from chargen.sampling.lines import LineScore, score_lines
+from chargen.text.policy import TextPolicy
 from sampling.test_evaluate import engine, some_text
 
 
@@ -43,6 +44,51 @@ def test_the_state_is_carried_from_line_to_line():
     first, second = score_lines(model, ["abe", "de"])
     assert first.nats == pytest.approx(sum(losses[:4]), rel=1e-6)
     assert second.nats == pytest.approx(sum(losses[4:]), rel=1e-6)
+
+
+def turned(lines):
+    """Lines as a backward model reads them."""
+    return [line[::-1] for line in reversed(lines)]
+
+
+BACKWARD = TextPolicy(direction="backward")
+
+
+@pytest.mark.parametrize("documents", ["none", "blank-lines", "files"])
+def test_a_backward_model_reads_the_lines_from_the_last_one(documents):
+    lines = ["ab", "c", "", " ", "bca", "a", "", "cab"]
+    if documents == "none":
+        model, backward = engine(), engine(policy=BACKWARD)
+    else:
+        model = item_engine("\n abc", documents=documents)
+        policy = TextPolicy(documents=documents, direction="backward")
+        backward = item_engine("\n abc", text=policy)
+    found = list(score_lines(backward, lines))
+    forward = list(score_lines(model, turned(lines)))
+    assert [score.nats for score in found] == [score.nats for score in reversed(forward)]
+    numbers = range(1, 9) if documents != "blank-lines" else [1, 2, 5, 6, 8]
+    assert [score.number for score in found] == [*numbers]
+    assert [score.text for score in found] == [lines[n - 1] for n in numbers]
+    assert sum(score.count for score in found) == sum(score.count for score in forward)
+
+
+def test_the_lines_of_a_backward_text_add_up_to_the_text():
+    backward, lines = engine(policy=BACKWARD), ["ab", "de  c", "", "bb a"]
+    found = list(score_lines(backward, lines))
+    whole = evaluate(backward, "\n" + "\n".join(lines), context="\n")
+    total = sum(score.nats for score in found)
+    assert total == pytest.approx(whole.nats * whole.characters, rel=1e-6)
+
+
+def test_a_backward_line_of_a_list_is_read_alone_and_from_its_end():
+    policy = TextPolicy(documents="lines", direction="backward")
+    lines = ["abc", "", "cb", "aXb"]
+    found = list(score_lines(item_engine(text=policy), lines))
+    forward = list(score_lines(item_engine(), [line[::-1] for line in lines]))
+    assert [score.nats for score in found] == [score.nats for score in forward]
+    assert [score.text for score in found] == lines
+    assert [score.number for score in found] == [1, 2, 3, 4]
+    assert [score.unknown for score in found] == [0, 0, 0, 1]
 
 
 def test_each_line_of_a_list_is_read_alone():

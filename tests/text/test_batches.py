@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chargen.text import batches as module
 from chargen.text import encoded as encoding
 from chargen.text.batches import WINDOWS, Shuffled, Streams
-from chargen.text.encoded import Encoder
+from chargen.text.encoded import Encoder, encode_text
 from chargen.text.parts import Items, Plain, Stretch, ids_of_codes
 from chargen.text.vocabulary import Vocabulary
 
@@ -362,3 +362,35 @@ class TestItems:
         for step in range(2 * cuts[0].steps_per_epoch + 1):
             assert same(cuts[0].batch(step), cuts[1].batch(step))
         other.codes.close()
+
+
+# Backward
+
+
+STORY = "".join("abc0123456789"[n * n % 13] for n in range(211))
+
+
+@pytest.mark.parametrize("windows", WINDOWS)
+@pytest.mark.parametrize("kind", ["a running text", "items", "items on disk"])
+def test_a_backward_text_is_cut_as_the_reversed_text_is(kind, windows, monkeypatch):
+    """So that what is learned of it is the same, to the last bit."""
+    parts = []
+    for turned in (False, True):
+        step = -1 if turned else 1
+        if kind == "a running text":
+            text = encode_text(STORY[::step])
+            ids = ids_of_codes(text, VOCABULARY)
+            parts.append(Stretch(text, ids, 0, len(text), backward=not turned))
+        else:
+            if kind == "items on disk":
+                monkeypatch.setattr(encoding, "IN_MEMORY", 0)
+            text = encoded([name[::step] for name in NAMES])
+            ids = ids_of_codes(text, VOCABULARY)
+            parts.append(Items(text, ids, np.arange(len(NAMES)), backward=not turned))
+            assert text.on_disk is (kind == "items on disk")
+    cuts = [CUT[windows](part, batch_size=3, seq_length=7, seed=5) for part in parts]
+    for step in range(2 * cuts[0].steps_per_epoch + 1):
+        assert same(cuts[0].batch(step), cuts[1].batch(step))
+    for part in parts:
+        if part.text.on_disk:
+            part.text.codes.close()

@@ -252,6 +252,66 @@ def test_too_little_text_for_a_test_part():
     assert "the test part is too short" in refusal(text("ab" * 50), 0.0, test=text("a"))
 
 
+# Directions
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.2), (0.1, None), (0.0, 0.2)])
+def test_the_parts_are_the_same_in_both_directions(shares):
+    characters = letters(4600) + "é中"
+    one, other = (
+        split(text(characters), shares[0], test=shares[1], backward=backward)
+        for backward in (False, True)
+    )
+    assert one.vocabulary.characters == other.vocabulary.characters
+    assert one.counts.tolist() == other.counts.tolist()
+    for part in PARTS:
+        forward, backward = (getattr(corpus, part).read() for corpus in (one, other))
+        assert backward.tolist() == forward[::-1].tolist()
+        assert backward.dtype == np.int32
+
+
+def test_the_context_of_a_backward_part_is_what_follows_it():
+    characters = letters(4600)
+    corpus = split(text(characters), 0.1, test=0.2, backward=True)
+    decode = corpus.vocabulary.decode
+    assert decode(corpus.context) == characters[3680 : 3680 + WARM_UP + 1][::-1]
+    assert corpus.test_context.size == 0  # nothing follows
+    short = split(text(characters), 0.9, test=0.01, backward=True)
+    assert decode(short.context) == characters[-46:][::-1]
+    assert split(text(characters), 0.1, backward=True).context.size == 0
+
+
+def test_a_backward_text_of_its_own_is_read_from_its_end():
+    corpus = split(text(letters(60)), text("cabX"), backward=True)
+    assert decoded(corpus) == (letters(60)[::-1], "Xbac")
+    part, context = whole(text("abc"), Vocabulary("abc"), "it", backward=True)
+    assert (part.read().tolist(), context.tolist()) == ([2, 1, 0], [])
+
+
+def test_what_can_be_scored_of_a_text_is_read_from_its_end():
+    vocabulary = Vocabulary("abc")
+    part, _, unknown = scorable(text("abXcÉa"), vocabulary, backward=True)
+    assert (vocabulary.decode(part.read()), unknown) == ("acba", 2)
+    part, _, unknown = scorable(text("abca"), vocabulary, backward=True)
+    assert (vocabulary.decode(part.read()), unknown) == ("acba", 0)
+
+
+def test_backward_items_are_in_the_parts_where_forward_ones_are():
+    one, other = (
+        corpus_of(listed(NAMES), 0.1, test=0.1, backward=backward)
+        for backward in (False, True)
+    )
+    assert items_in(one) == items_in(other)
+    end = other.vocabulary.end
+    assert other.context.tolist() == other.test_context.tolist() == [end]
+    first = items_in(other)["validation"][0]
+    ids = other.validation.read(0, len(first) + 1)
+    assert (other.vocabulary.decode(ids), ids[-1]) == (first[::-1], end)
+    part, context = whole(listed(NAMES), other.vocabulary, "it", backward=True)
+    assert other.vocabulary.decode(part.read(0, 5)) == "0a1a"
+    assert context.tolist() == [end]
+
+
 # Items
 
 

@@ -318,6 +318,14 @@ def test_a_text_that_is_read_in_another_way_is_another(stored, options):
     assert len(list((stored / "texts").iterdir())) == 2
 
 
+def test_a_text_is_kept_once_for_both_directions(stored, monkeypatch):
+    write("a.txt", "".join(LINES))
+    one = read("a.txt", cache=stored, backward=True)
+    monkeypatch.setattr(module, "read_blocks", never)
+    assert whole(one) == whole(read("a.txt", cache=stored)) == "".join(LINES)
+    assert len(list((stored / "texts").iterdir())) == 1
+
+
 def test_items_are_kept(stored, monkeypatch):
     write("a.csv", "x,y\n" + "".join(f"item {n},{n}\n,\n" for n in range(99)))
     options = {"column": "x", "label": "y", "cache": stored}

@@ -47,17 +47,25 @@ def text_of(items, *, on_disk=False):
             found.codes.close()
 
 
-def laid_out(items, vocabulary=VOCABULARY):
+def laid_out(items, vocabulary=VOCABULARY, *, backward=False):
     """What a part of items is to be: their ids, each ended by the mark."""
+    items = [item[::-1] for item in items] if backward else items
     return [i for item in items for i in [*vocabulary.encode(item), vocabulary.end]]
 
 
+def items_of(text, chosen, *, backward=False):
+    """The items of a text, by number."""
+    ids = ids_of_codes(text, VOCABULARY)
+    return Items(text, ids, np.array(chosen, np.int64), backward=backward)
+
+
 @pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("chosen", [[0, 1, 2, 3, 4, 5], [5, 0, 3], [2], []])
-def test_items_in_some_order_are_those_texts_with_their_marks(chosen, on_disk):
+def test_items_in_some_order_are_those_texts_with_their_marks(chosen, backward, on_disk):
     with text_of(ITEMS, on_disk=on_disk) as text:
-        part = Items(text, ids_of_codes(text, VOCABULARY), np.array(chosen, np.int64))
-        expected = laid_out([ITEMS[i] for i in chosen])
+        part = items_of(text, chosen, backward=backward)
+        expected = laid_out([ITEMS[i] for i in chosen], backward=backward)
         assert part.read().tolist() == expected
         assert part.read().dtype == np.int32
         assert len(part) == len(expected)
@@ -72,36 +80,70 @@ def test_items_in_some_order_are_those_texts_with_their_marks(chosen, on_disk):
     st.integers(0, 90),
     st.integers(0, 90),
     st.booleans(),
+    st.booleans(),
 )
-def test_any_window_of_items_is_that_of_the_whole(items, random, start, length, on_disk):
+def test_any_window_of_items_is_that_of_the_whole(
+    items, random, start, length, backward, on_disk
+):
     chosen = random.sample(range(len(items)), random.randint(0, len(items)))
     with text_of(items, on_disk=on_disk) as text:
-        part = Items(text, ids_of_codes(text, VOCABULARY), np.array(chosen, np.int64))
-        expected = laid_out([items[i] for i in chosen])
+        part = items_of(text, chosen, backward=backward)
+        expected = laid_out([items[i] for i in chosen], backward=backward)
         found = part.read(start, start + length).tolist()
         assert found == expected[start : start + length]
         assert part.read(start).tolist() == expected[start:]
 
 
 @property_of
-@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 40), st.integers(0, 40))
-def test_any_window_of_a_stretch_is_that_of_the_whole(begin, size, start, length):
+@given(
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 40),
+    st.integers(0, 40),
+    st.booleans(),
+)
+def test_any_window_of_a_stretch_is_that_of_the_whole(begin, size, start, length, backward):
     characters = "abc中文\n" * 10
     text = encode_text(characters)
-    part = Stretch(text, ids_of_codes(text, VOCABULARY), begin, begin + size)
+    ids = ids_of_codes(text, VOCABULARY)
+    part = Stretch(text, ids, begin, begin + size, backward=backward)
     expected = VOCABULARY.encode(characters[begin : begin + size])
+    expected = expected[::-1] if backward else expected
     assert len(part) == size
     assert part.read(start, start + length).tolist() == [*expected[start : start + length]]
+    assert part.read(start).tolist() == [*expected[start:]]
     assert part.read().dtype == np.int32
 
 
+@pytest.mark.parametrize("in_memory", [0, 2**20])
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 60])
+def test_before_a_stretch_stands_what_is_read_before_it(count, in_memory, monkeypatch):
+    monkeypatch.setattr(encoding, "IN_MEMORY", in_memory)
+    characters = "".join("abc中文"[n * n % 5] for n in range(60))
+    text = encode_text(characters)
+    ids = ids_of_codes(text, VOCABULARY)
+    forward = Stretch(text, ids, 10, 50).before(count)
+    backward = Stretch(text, ids, 10, 50, backward=True).before(count)
+    if text.on_disk:
+        text.codes.close()
+    known = characters[:10][max(0, 10 - count) :]
+    follows = characters[50:][:count]
+    assert VOCABULARY.decode(forward) == known
+    assert VOCABULARY.decode(backward) == follows[::-1]
+    assert forward.dtype == backward.dtype == np.int32
+
+
+@pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("start", [0, 5, 30, 31, 40])
-def test_a_stretch_on_disk_ends_where_one_in_memory_ends(start, monkeypatch):
-    one = encode_text("abcabc" * 10)
+def test_a_stretch_on_disk_ends_where_one_in_memory_ends(start, backward, monkeypatch):
+    one = encode_text("abcab" * 12)
     monkeypatch.setattr(encoding, "IN_MEMORY", 0)
-    other = encode_text("abcabc" * 10)
+    other = encode_text("abcab" * 12)
     ids = ids_of_codes(one, VOCABULARY)
-    found = [Stretch(text, ids, 10, 40).read(start, start + 20) for text in (one, other)]
+    found = [
+        Stretch(text, ids, 10, 40, backward=backward).read(start, start + 20)
+        for text in (one, other)
+    ]
     other.codes.close()
     assert found[0].tolist() == found[1].tolist()
     assert len(found[0]) == max(0, min(20, 30 - start))
@@ -111,6 +153,16 @@ def test_labels_are_left_out_where_there_are_some():
     with text_of(["x\tab", "y\tc\tb"]) as text:
         part = Items(text, ids_of_codes(text, VOCABULARY), np.array([1, 0]))
         assert [*part.texts(labelled=True)] == ["c\tb", "ab"]
+
+
+def test_items_are_named_and_shuffled_alike_in_both_directions():
+    with text_of(ITEMS) as text:
+        parts = [items_of(text, [4, 0, 3], backward=each) for each in (False, True)]
+        shuffled = [part.shuffled(np.random.default_rng(1)) for part in parts]
+        assert shuffled[0].chosen.tolist() == shuffled[1].chosen.tolist()
+        assert [*shuffled[0].texts(labelled=False)] == [*shuffled[1].texts(labelled=False)]
+        expected = laid_out([ITEMS[i] for i in shuffled[1].chosen], backward=True)
+        assert shuffled[1].read().tolist() == expected
 
 
 def test_shuffled_items_are_the_same_items():

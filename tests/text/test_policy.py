@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen.text.policy import (
+    DIRECTIONS,
     DOCUMENTS,
     NEWLINES,
     NORMALIZE,
@@ -89,6 +90,23 @@ def test_items_are_laid_out_as_in_their_source():
     assert {*SEPARATORS, "none"} == {*DOCUMENTS}
 
 
+# Directions
+
+
+def test_a_backward_model_has_the_code_points_in_the_reverse_order():
+    policy = TextPolicy(direction="backward")
+    assert policy.arrange("ab\nc\r\n中😀e\u0301") == "\u0301e😀中\n\rc\nba"
+    assert policy.backward and not TextPolicy().backward
+    assert TextPolicy().arrange("ab\nc") == "ab\nc"
+
+
+@property_of
+@given(st.text(), st.sampled_from(DIRECTIONS))
+def test_what_is_arranged_twice_is_as_it_was(text, direction):
+    policy = TextPolicy(direction=direction)
+    assert policy.arrange(policy.arrange(text)) == text
+
+
 # What a user can say
 
 
@@ -104,6 +122,20 @@ def test_what_is_recorded_is_what_was_asked_for():
     assert reading.policy("gb18030") == TextPolicy(
         "gb18030", "keep", "nfkc", True, "column", True
     )
+
+
+def test_the_direction_is_recorded():
+    assert Reading().policy().direction == "forward"
+    assert Reading(backward=True).policy("gb18030") == TextPolicy(
+        "gb18030", "any", "nfc", direction="backward"
+    )
+
+
+def test_a_label_stands_before_its_item_and_so_in_no_backward_text():
+    message = "`backward` and `label` exclude each other"
+    with pytest.raises(ValueError, match=message):
+        Reading(column="x", label="y", backward=True)
+    assert Reading(column="x", group_by="y", backward=True).backward
 
 
 def test_a_column_makes_documents_of_columns():
@@ -137,6 +169,7 @@ def test_other_columns_stand_beside_one(name, more):
         ("normalize", "nfd"),
         ("newlines", "crlf"),
         ("lowercase", 1),
+        ("backward", "yes"),
         ("encoding", 8),
         ("column", 3),
     ],

@@ -260,3 +260,30 @@ def test_control_characters_are_escaped_in_the_message():
     assert "\x1b" not in message
     assert "\u202e" not in message
     assert r"'\x1b' (U+001B)" in message
+
+
+@pytest.mark.parametrize(
+    ("characters", "wanted", "nearest"),
+    [
+        ("abc", "ａ", "a"),  # full width: the compatibility form
+        ("ａb", "a", "ａ"),  # and its reverse
+        ("if", "ﬁ", "fi"),  # which may be several characters
+        ("i", "ﬁ", None),  # all of which have to be there
+        ("a.", "…", "..."),
+        ("ab", "A", "a"),
+        ("AB", "a", "A"),
+        ("ae", "é", "e"),
+        ("AE", "é", "E"),
+        ("aé", "É", "é"),  # the other case comes before the base letter
+        ("eÉ", "é", "É"),
+        ("'", "’", "'"),
+        ("’", "'", "’"),
+        ("-", "—", "-"),
+        ("«", '"', "«"),
+        ("ab", "中", None),
+    ],
+)
+def test_the_nearest_character_is_the_first_of_its_kin_that_there_is(
+    characters, wanted, nearest
+):
+    assert Vocabulary(dict.fromkeys(characters)).nearest(wanted) == nearest

@@ -12,6 +12,7 @@ from jobs import STORY, asked, begun, looked_at, publish, trained
 from chargen.errors import CheckpointError, SettingsError, TextError
 from chargen.runs.repair import go_back
 from chargen.runs.run import Run
+from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Vocabulary
 from chargen.training.resume import settings_of
 
@@ -175,6 +176,7 @@ def test_a_part_of_a_strangers_run_is_not_looked_for_elsewhere():
         ({"precision": "bfloat16"}, "`precision='bfloat16'` differs"),
         ({"precision": "auto"}, "`precision='auto'` differs from the run's float32"),
         ({"stock": True}, "`stock=True` differs"),
+        ({"backward": True}, "`backward=True` differs from the run's False"),
     ],
 )
 def test_resume_refuses_another_setting_and_names_it(given, message):
@@ -196,6 +198,14 @@ def test_resume_accepts_the_same_command_again():
     settings = run.description()["settings"]
     assert settings["batch_size"] == 1  # more did not fit in
     assert asked("short.txt", given, resume=True).settings.to_dict() == settings
+
+
+def test_resume_keeps_the_direction():
+    begun({"steps": 9, "backward": True})
+    assert looked_at(resume=True).settings.backward
+    assert looked_at("story.txt", {"backward": True}, resume=True).settings.backward
+    with pytest.raises(SettingsError, match="`backward=False` differs from the run's True"):
+        looked_at("story.txt", {"backward": False}, resume=True)
 
 
 def test_resume_accepts_another_length():
@@ -371,6 +381,22 @@ def test_settings_that_contradict_the_model_are_refused(name, value):
     write_run(Path("old"), 1, units=7)
     with pytest.raises(SettingsError, match=f"`{name}={value!r}` contradicts"):
         looked_at("story.txt", {"steps": 3, name: value}, init_from="old")
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_model_that_is_trained_further_keeps_its_direction(backward):
+    policy = TextPolicy(direction="backward" if backward else "forward")
+    write_run(Path("old"), 1, units=7, text=policy)
+    for given in ({}, {"backward": backward}):
+        found = asked("story.txt", {"steps": 3, **given}, init_from="old")
+        assert found.settings.backward is backward
+        known = found.corpus.vocabulary.decode(found.corpus.train.read(0, len(STORY)))
+        assert known == (STORY if not backward else STORY[::-1])
+    end = "end" if backward else "beginning"
+    with pytest.raises(
+        SettingsError, match=f"`backward={not backward}` contradicts .* from its {end}"
+    ):
+        looked_at("story.txt", {"steps": 3, "backward": not backward}, init_from="old")
 
 
 def test_a_run_that_lost_what_it_was_to_start_from_does_not_start_from_nothing():

@@ -68,6 +68,17 @@ def test_checkpoints_are_published_as_the_trainer_says():
     assert latest.resume is not None
 
 
+@pytest.mark.parametrize("backward", [False, True])
+def test_the_direction_is_recorded(backward):
+    resolved = asked("story.txt", {"steps": 9, "units": 8, "backward": backward})
+    run = write_run(Path("mine"))
+    how = {"plan": Plan(), "threads": 1, "init_from": None, "written": lambda: None}
+    writer = CheckpointWriter(run, resolved.settings, resolved.corpus, **how)
+    writer(due(resolved, 1, 2.0, best=True))
+    found = run.read("best")
+    assert found.text.backward is found.training["backward"] is backward
+
+
 def moment(step, share):
     """A progress of a run of 1,000 steps."""
     return Progress(step, step / 4, step / 2, 2.5, 0.01, 123.456, share, 1.0)

@@ -255,7 +255,7 @@ def test_what_is_not_wide(data):
     assert wide(data) is None
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_give_an_encoding_or_a_text_error(data):
     try:

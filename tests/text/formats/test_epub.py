@@ -100,7 +100,7 @@ def test_a_protected_book_and_one_whose_fonts_are():
     assert text_of(extract_epub, book) == "x\n"
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_arbitrary_bytes_give_text_or_a_text_error(data, kept):
     for content in (data, epub({"a.xhtml": data}), epub({"a.xhtml": "x"})[:kept] + data):

@@ -192,7 +192,7 @@ class TestHostile:
         data[100:140] = bytes(40)
         self.refused(kind, bytes(data), "damaged")
 
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     @given(data=st.binary(max_size=300))
     def test_arbitrary_bytes_are_a_text_error(self, kind, data):
         for content in (data, PLAIN[kind] + data, PLAIN[kind][:200] + data):
@@ -201,7 +201,7 @@ class TestHostile:
             except TextError as error:
                 assert "novel" in str(error)
 
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     @given(st.data())
     def test_arbitrary_xml_in_it_gives_text_or_a_text_error(self, kind, data):
         tags = ["<w:p>", "</w:p>", "<w:tbl>", "</w:tbl>", "<w:r/>", "<w:tr/>", "<w:t>x"]

@@ -114,7 +114,7 @@ def test_without_pypdf_the_error_says_how_to_install_it(monkeypatch):
     refused(NOVEL, "pip install pypdf, where chargen is")
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, len(NOVEL)), st.integers(0, 40))
 def test_arbitrary_bytes_give_text_or_a_text_error(data, place, cut):
     for content in (data, NOVEL[:place] + data + NOVEL[place + cut :]):

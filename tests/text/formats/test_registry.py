@@ -209,7 +209,7 @@ def test_plain_text_cannot_be_extracted():
 NAMES = ["a" + suffix for suffix in (*DATA, *PACK, ".txt", ".doc", ".zst", ".html.gz")]
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(NAMES), st.binary(max_size=200), st.sampled_from(list(BEGINNINGS)))
 def test_arbitrary_bytes_under_any_name_raise_only_text_errors(name, data, beginning):
     for content in (data, beginning + data):

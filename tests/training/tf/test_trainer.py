@@ -70,7 +70,8 @@ class Training:
         from chargen.training.tf.trainer import Trainer
 
         self.settings = Settings(**{**TINY, **settings})
-        self.corpus = split(read(characters), validation)
+        backward = self.settings.backward
+        self.corpus = split(read(characters), validation, backward=backward)
         self.events = []
         self.stop_when = lambda event: False
         self.signal = None
@@ -151,6 +152,18 @@ def test_every_cell_learns(cell, windows, plan):
     assert first == pytest.approx(math.log(len(training.corpus.vocabulary)), abs=0.4)
     assert training.last.validation < 1.5
     assert training.last.progress.step == 120
+
+
+@slow
+@pytest.mark.parametrize("windows", ["streams", "shuffled"])
+def test_a_backward_training_is_that_of_the_reversed_text(windows):
+    characters, held_out = LINES * 20, LINES[5:40] * 30
+    given = {"windows": windows, "steps": 4, "eval_every": 4}
+    one = Training(characters, validation=text(held_out), backward=True, **given).run()
+    turned = text(held_out[::-1])
+    other = Training(characters[::-1], validation=turned, **given).run()
+    assert_same_weights(one.last.weights, other.last.weights)
+    assert one.last.validation == other.last.validation
 
 
 def test_validation_loss_is_that_of_evaluate():
