@@ -18,15 +18,14 @@ from pathlib import Path
 
 import chargen
 from chargen.sampling.engine import Engine
-from chargen.sampling.evaluate import read_streams
+from chargen.sampling.evaluate import costs
 from chargen.sampling.seeds import seed_text_of
 
 
 def nats(model: Engine, line: str) -> tuple[float, int]:
     """Return what a line costs after a newline, in nats, and how many characters it has."""
-    ids = seed_text_of(model, f"\n{line}").ids[None]
-    losses, _ = read_streams(model, ids[:, :-1], ids[:, 1:], model.zero_state())
-    return float(losses.sum()), losses.size
+    ids = seed_text_of(model, f"\n{line}").ids
+    return costs(model, [ids])[0], len(ids) - 1
 
 
 def mean(model: Engine, lines: list[str]) -> float:

@@ -15,17 +15,15 @@ from typing import Any
 import click
 
 from chargen.checks import is_count
-from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.cli.mix import Mix, mix_of, mix_options
+from chargen.cli.mix import Mix, mix_of, mix_options, open_models
 from chargen.cli.report import REPORTS, report, report_options
 from chargen.display import printable
 from chargen.errors import MissingTextError, TextError
 from chargen.runs.checkpoint import Checkpoint
-from chargen.runs.find import find_checkpoint, open_checkpoint
+from chargen.runs.find import find_checkpoint
 from chargen.runs.held_out import HeldOut, find_part, reading_of
 from chargen.sampling.blend import How
-from chargen.sampling.engine import Engine
 from chargen.sampling.evaluate import Evaluation, evaluate_part
 from chargen.sampling.model import Model
 from chargen.text.corpus import scorable
@@ -138,20 +136,12 @@ class Scorer:
 
 def _open(checkpoint: str | None, mixed: Mix | None) -> Scorer:
     """Read the checkpoints that are asked for."""
-    context = click.get_current_context()
-    if mixed is not None:
-        for name in REPORTS:
-            if context.params[name]:
-                raise click.UsageError(f"--{name} reports on one CHECKPOINT, not on a mix")
-        several = mixed.open()
-        return Scorer(several, mixed, mixed.blend(several))
-    if checkpoint is None:
-        raise click.MissingParameter(
-            ctx=context, param_hint="'CHECKPOINT'", param_type="argument"
-        )
-    with advice(checkpoint):
-        found = open_checkpoint(checkpoint)
-    return Scorer({checkpoint: found}, None, Engine.from_checkpoint(found))
+    given = click.get_current_context().params
+    for name in REPORTS if mixed is not None else ():
+        if given[name]:
+            raise click.UsageError(f"--{name} reports on one CHECKPOINT, not on a mix")
+    found, model = open_models(checkpoint, mixed)
+    return Scorer(found, mixed, model)
 
 
 def _show_measured_before(scorer: Scorer, scored: Evaluation) -> None:

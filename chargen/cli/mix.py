@@ -9,12 +9,14 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from chargen.cli.options import own
+from chargen.cli.advice import advice
+from chargen.cli.options import own, together
 from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import open_checkpoint
 from chargen.sampling.blend import Blend, How
 from chargen.sampling.engine import Engine
 from chargen.sampling.method import LENGTH
+from chargen.sampling.model import Model
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,12 +56,7 @@ def mix_options(*, group: str = "", drift: bool = False) -> Callable[[F], F]:
         ),
     ]
 
-    def add(command: F) -> F:
-        for each in reversed(options if drift else [options[0], options[2]]):
-            command = each(command)
-        return command
-
-    return add
+    return together(*(options if drift else [options[0], options[2]]))
 
 
 @dataclass(frozen=True)
@@ -156,6 +153,34 @@ def mix_of(
     names = dict.fromkeys([*start, *end])
     weights, to = ({name: each.get(name, 0.0) for name in names} for each in (start, end))
     return Mix(weights, to if end else None, how or "linear")
+
+
+def open_models(
+    checkpoint: str | None, mixed: Mix | None, length: int | None = None
+) -> tuple[dict[str, Checkpoint], Model]:
+    """Read CHECKPOINT, or what stands in its place; return checkpoints, and their model.
+
+    Args:
+        checkpoint: the command's argument.
+        mixed: what `mix_of` returns.
+        length: how many characters are asked for; None for the default.
+
+    Raises:
+        CheckpointError: one is missing or damaged.
+        click.UsageError: neither is given, or the checkpoints do not fit together.
+    """
+    if mixed is not None:
+        several = mixed.open()
+        return several, mixed.blend(several, length)
+    if checkpoint is None:
+        raise click.MissingParameter(
+            ctx=click.get_current_context(),
+            param_hint="'CHECKPOINT'",
+            param_type="argument",
+        )
+    with advice(checkpoint):
+        found = open_checkpoint(checkpoint)
+    return {checkpoint: found}, Engine.from_checkpoint(found)
 
 
 def parse_mix(values: Sequence[str], option: str = "--mix") -> list[tuple[str, float]]:

@@ -44,7 +44,7 @@ DESCRIBED = {
 KNOWN = {
     *DESCRIBED,
     *("out", "resume", "overwrite", "init_from", "drop_unused", "tensorboard", "part"),
-    *("cache", "no_cache", "count", "label", "containing"),
+    *("cache", "no_cache", "count", "label", "containing", "gap"),
 }
 """Those names in the library's messages for which the command line has an option."""
 
@@ -148,6 +148,17 @@ class SettingOption(click.Option):
         return record[0], record[1].replace(bracketed, f"[default: {self.show_default}")
 
 
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds several options to a command, in their order."""
+
+    def add(command: F) -> F:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return add
+
+
 def own(*names: str, group: str, **more: Any) -> Callable[[F], F]:
     """Return a decorator that adds an option that belongs to a command alone."""
     return click.option(*names, cls=SettingOption, group=group, **more)
@@ -237,12 +248,8 @@ def settings(record: Any, **different: dict[str, Any]) -> Callable[[F], F]:
         different: arguments of `click.Option` that are to be different, by setting.
     """
 
-    def add(command: F) -> F:
-        for name, value, described in reversed(list(options_of(record))):
-            command = setting(name, value, described, **different.get(name, {}))(command)
-        return command
-
-    return add
+    each = options_of(record)
+    return together(*(setting(name, *of, **different.get(name, {})) for name, *of in each))
 
 
 def sections(

@@ -6,10 +6,10 @@ import json
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -19,7 +19,7 @@ from rich.progress import Progress
 from chargen.checks import options_of
 from chargen.cli.known import HOW, known_items
 from chargen.cli.lines import report_lines
-from chargen.cli.options import WholeType, as_options, option, setting
+from chargen.cli.options import WholeType, as_options, option, setting, together
 from chargen.display import one_line, printable
 from chargen.errors import TextError
 from chargen.runs.checkpoint import Checkpoint
@@ -32,8 +32,6 @@ from chargen.sampling.texts import generate_texts
 from chargen.text.ingest import files_of
 from chargen.text.sources import find_inputs
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 CHECK_SECONDS = 10
 """How long a user's command may take over one item."""
 
@@ -42,7 +40,7 @@ REPORTS = {"items": ("count", "corpus", "check", "temperature", "seed"), "lines"
 
 (TEMPERATURE,) = (each for each in options_of(Sampling) if each[0] == "temperature")
 
-REPORT_OPTIONS = (
+report_options = together(
     click.option(
         "--items",
         is_flag=True,
@@ -89,13 +87,6 @@ REPORT_OPTIONS = (
         help="With --lines: most nats a character first.",
     ),
 )
-
-
-def report_options(command: F) -> F:
-    """Add `REPORT_OPTIONS` to a command."""
-    for add in reversed(REPORT_OPTIONS):
-        command = add(command)
-    return command
 
 
 def report(found: Checkpoint) -> bool:

@@ -8,7 +8,7 @@ import click
 
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.cli.mix import Mix, mix_of, mix_options
+from chargen.cli.mix import Mix, mix_of, mix_options, open_models
 from chargen.cli.options import WholeType, as_options, own, settings
 from chargen.cli.output import until_closed
 from chargen.cli.samples import Show, show_options
@@ -142,15 +142,8 @@ def _open(
     checkpoint: str | None, mixed: Mix | None, length: int | None, backward: str | None
 ) -> Models:
     """Read what the options name."""
-    if mixed is not None:
-        checkpoints, about = mixed.open(), mixed.to_dict()
-        model: Model = mixed.blend(checkpoints, length)
-    elif checkpoint is not None:
-        with advice(checkpoint):
-            checkpoints, about = {checkpoint: open_checkpoint(checkpoint)}, {}
-        model = Engine.from_checkpoint(checkpoints[checkpoint])
-    else:
-        raise click.UsageError("Missing argument 'CHECKPOINT'.")
+    checkpoints, model = open_models(checkpoint, mixed, length)
+    about = {} if mixed is None else mixed.to_dict()
     if backward is None:
         return Models(checkpoints, model, None, about)
     with advice("--backward-model"):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chargen._version import __version__
-from chargen.cli.options import own
+from chargen.cli.options import own, together
 from chargen.cli.output import write_text
 from chargen.runs.checkpoint import Checkpoint
 from chargen.sampling.options import Sampling
@@ -24,12 +24,10 @@ from chargen.system.files import replace_file
 if TYPE_CHECKING:
     from chargen.sampling.copies import CopyIndex
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 OPEN, CLOSE = "[[", "]]"
 """What stands around what was copied."""
 
-SHOW_OPTIONS = (
+show_options = together(
     own(
         "--rank",
         group="many",
@@ -58,13 +56,6 @@ SHOW_OPTIONS = (
         help="Write control characters as they are, even to a terminal.",
     ),
 )
-
-
-def show_options(command: F) -> F:
-    """Add `SHOW_OPTIONS` to a command."""
-    for add in reversed(SHOW_OPTIONS):
-        command = add(command)
-    return command
 
 
 @dataclass(frozen=True)

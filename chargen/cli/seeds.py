@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from chargen.cli.options import own
+from chargen.cli.options import own, together
 from chargen.display import describe, printable
 from chargen.errors import TextError, UnknownCharacterError
 from chargen.sampling.method import Method
 from chargen.sampling.model import Model
 from chargen.sampling.options import Sampling
-from chargen.sampling.seeds import seed_text_of
+from chargen.sampling.seeds import replacements
 from chargen.text.sources import STANDARD_INPUT
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 MANY_SEEDS = 100_000
 """How many seed texts one file may hold."""
 
-SEED_OPTIONS = (
+seed_options = together(
     own(
         "--seed-text",
         group="seed text",
@@ -57,13 +54,6 @@ SEED_OPTIONS = (
         help="What each text ends with, for a model that was trained with --backward.",
     ),
 )
-
-
-def seed_options(command: F) -> F:
-    """Add `SEED_OPTIONS` to a command."""
-    for add in reversed(SEED_OPTIONS):
-        command = add(command)
-    return command
 
 
 def seed_texts(
@@ -120,7 +110,7 @@ def say_replaced(model: Model, texts: list[str], unknown: str) -> None:
     """Say on stderr what becomes of characters that a model never saw."""
     replaced: dict[str, str] = {}
     for text in texts:
-        replaced |= seed_text_of(model, text, unknown=unknown).replaced
+        replaced |= replacements(model.vocabulary, model.policy.prepare(text), unknown)
     for character, found in replaced.items():
         what = f"read as {found!r}" if found else "left out"
         note = f"note: the model never saw {describe(character)}: {what}"

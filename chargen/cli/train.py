@@ -7,9 +7,9 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -22,7 +22,7 @@ from chargen.cli.advice import (
     resume_command,
 )
 from chargen.cli.command import Command
-from chargen.cli.options import as_options, own, settings
+from chargen.cli.options import as_options, own, settings, together
 from chargen.cli.summary import had, plan_lines, size, summary
 from chargen.display import printable
 from chargen.errors import ChargenError, Interrupted
@@ -35,10 +35,7 @@ from chargen.training.resolve import resolve
 from chargen.training.settings import GROUPS, LENGTHS, Settings
 from chargen.training.writers import require_tensorboard
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-OWN_OPTIONS = (
+own_options = together(
     own(
         "--out",
         group="saving",
@@ -119,13 +116,6 @@ WISHES = (
     *("cache", "no_cache"),
 )
 """Those of them that say what is asked for, rather than how it is shown."""
-
-
-def own_options(command: F) -> F:
-    """Add `OWN_OPTIONS` to a command."""
-    for add in reversed(OWN_OPTIONS):
-        command = add(command)
-    return command
 
 
 @click.command(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chargen.cli.options import WholeType, own
+from chargen.cli.options import WholeType, own, together
 from chargen.display import one_line, suggestion
 from chargen.runs.checkpoint import Checkpoint
 from chargen.sampling.draft import HISTORY
@@ -22,8 +22,6 @@ from chargen.text.policy import LABEL_END
 
 if TYPE_CHECKING:
     from chargen.sampling.copies import CopyIndex
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 SHOWN_LABELS = 500  # characters
 
@@ -63,7 +61,7 @@ class Wanted:
         return self.new or self.no_copy is not None or self.mark_copies is not None
 
 
-WANTED_OPTIONS = (
+wanted_options = together(
     own(
         "--count",
         group="many",
@@ -110,13 +108,6 @@ WANTED_OPTIONS = (
         help="Put [[ and ]] around N characters or more in a row that stand in --corpus.",
     ),
 )
-
-
-def wanted_options(command: F) -> F:
-    """Add `WANTED_OPTIONS` to a command."""
-    for add in reversed(WANTED_OPTIONS):
-        command = add(command)
-    return command
 
 
 def require_possible(found: Checkpoint, wanted: Wanted) -> None:

@@ -16,7 +16,7 @@ import click
 from chargen.checks import options_of
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
-from chargen.cli.options import as_options, own, setting
+from chargen.cli.options import as_options, own, setting, together
 from chargen.display import printable
 from chargen.runs.find import open_checkpoint
 from chargen.sampling.companion import Companion
@@ -44,12 +44,12 @@ DIFFERENT: dict[str, dict[str, Any]] = {
 }
 
 
-def _sampling_options(command: F) -> F:
-    """Add the options of `Sampling` that say how to draw, and not for how long."""
-    for name, value, described in reversed(list(options_of(Sampling))):
-        if described.group == "control" or name in DIFFERENT:
-            command = setting(name, value, described, **DIFFERENT.get(name, {}))(command)
-    return command
+SAMPLING_OPTIONS = [
+    setting(name, value, described, **DIFFERENT.get(name, {}))
+    for name, value, described in options_of(Sampling)
+    if described.group == "control" or name in DIFFERENT
+]
+"""Those of `Sampling` that say how to draw, and not for how long."""
 
 
 @click.command(
@@ -59,7 +59,7 @@ def _sampling_options(command: F) -> F:
     groups=("output", "control", "seed text", "many"),
 )
 @click.argument("checkpoint")
-@_sampling_options
+@together(*SAMPLING_OPTIONS)
 @own(
     "--label",
     group="control",

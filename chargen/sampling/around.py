@@ -12,9 +12,9 @@ import numpy as np
 
 from chargen.sampling.batch import WIDTH, write
 from chargen.sampling.draw import Uniforms, draw
-from chargen.sampling.evaluate import read_streams
+from chargen.sampling.evaluate import costs
 from chargen.sampling.method import Method, random_seed
-from chargen.sampling.model import Model
+from chargen.sampling.model import Model, with_start
 from chargen.sampling.options import Sampling, SamplingOptions
 from chargen.sampling.seeds import SeedText, read_seeds, seed_text_of
 from chargen.sampling.texts import Accept, Sample, accepted, sample_of
@@ -73,21 +73,15 @@ def generate_around(
         raise ValueError("`containing` must be a text; it is empty")
     if sampling.seed is None:
         sampling = replace(sampling, seed=random_seed())
-    newlines = "\n" in model.vocabulary
-    if (
-        sampling.length is None
-        and sampling.lines is None
-        and not sampling.stop
-        and newlines
-    ):
+    ends = (sampling.length, sampling.lines, sampling.stop or None)
+    if "\n" in model.vocabulary and all(each is None for each in ends):
         sampling = replace(sampling, lines=1)
     line = 1 if "\n" in backward.vocabulary and not sampling.stop else None
     left = replace(sampling, lines=line, keep_stop=False)
     methods = Method(backward, left), Method(model, sampling)
-    words = [
-        seed_text_of(each, word, unknown=sampling.unknown) for each in (backward, model)
-    ]
-    samples = _around(model, backward, methods, words[0], count)
+    seed_text_of(model, word, unknown=sampling.unknown)  # refuses what it never saw
+    seed = seed_text_of(backward, word, unknown=sampling.unknown)
+    samples = _around(model, backward, methods, seed, count)
     return itertools.islice(accepted(samples, accept), count)
 
 
@@ -117,7 +111,7 @@ def _around(
 def _chosen(model: Model, begun: Sequence[Sample], seed: int, number: int) -> SeedText:
     """Return one of several beginnings, by what both models think of them."""
     seeds = [_from_line(model, sample.text) for sample in begun]
-    forward = _costs(model, [each.ids.tolist() for each in seeds])
+    forward = costs(model, [with_start(model, each.ids) for each in seeds])
     backward = [math.fsum(each.nats) for each in begun]
     odds = np.array([backward]) - np.array([forward])
     odds -= odds.max()
@@ -125,24 +119,10 @@ def _chosen(model: Model, begun: Sequence[Sample], seed: int, number: int) -> Se
     return seeds[int(places[0])]
 
 
-def _costs(model: Model, texts: Sequence[Sequence[int]]) -> list[float]:
-    """Return what ids cost after the first one of each text, in nats."""
-    longest = max(map(len, texts))
-    ids = np.full((len(texts), longest), model.start_id, np.int32)
-    for row, text in zip(ids, texts, strict=True):
-        row[: len(text)] = text
-    state = model.zero_state(len(texts))
-    losses, _ = read_streams(model, ids[:, :-1], ids[:, 1:], state)
-    return [
-        float(row[: len(text) - 1].sum()) for row, text in zip(losses, texts, strict=True)
-    ]
-
-
 def _from_line(model: Model, text: str) -> SeedText:
-    """Return a seed text that stands at the beginning of a line or of an item.
-
-    Its ids begin with the one that texts start from.
-    """
+    """Return a seed text that stands at the beginning of a line or of an item."""
     seed = seed_text_of(model, text, unknown="skip")
+    if model.vocabulary.end is not None:
+        return seed
     before = np.array([model.start_id], np.int32)
     return replace(seed, ids=np.concatenate([before, seed.ids]))

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chargen.errors import CheckpointError
 from chargen.sampling.draft import Cost, Draft
 from chargen.sampling.draw import draw
 from chargen.sampling.method import Method
-from chargen.sampling.model import Model
-from chargen.sampling.rules import Floats, Mask
+from chargen.sampling.model import Model, step
+from chargen.sampling.rules import Floats, LogProbabilities
 from chargen.sampling.seeds import Start
 from chargen.text.vocabulary import Ids
 
@@ -75,14 +74,11 @@ class Batch:
             CheckpointError: the model computes numbers that are not finite.
         """
         if self._logits is None:
-            logits, self._state = self.model.step(self._last, self._state)
-            if np.count_nonzero(np.isfinite(logits)) < logits.size:
-                raise CheckpointError("the model's weights are too large to compute with")
-            self._logits = logits
+            self._logits, self._state = step(self.model, self._last, self._state)
         return self._logits
 
-    def odds(self) -> tuple[npt.NDArray[np.float64], Mask | None]:
-        """Return the log-probabilities to draw the next characters by, and what is allowed.
+    def odds(self) -> LogProbabilities:
+        """Return what to draw the next characters by.
 
         A text for which nothing is left to draw is over.
         """
@@ -95,12 +91,12 @@ class Batch:
             for i in np.flatnonzero(~allowed.any(axis=-1)):
                 self.drafts[i].finish(ended=False)
                 allowed[i] = ~self.method.chain.forbidden  # drawn in vain
-        return self.method.chain.apply(logits, history, allowed), allowed
+        return self.method.chain.apply(logits, history, allowed)
 
     def step(self) -> None:
         """Draw a character of each text, and write it."""
-        logits, (odds, _) = self.look(), self.odds()
-        drawn = draw(odds, [each.uniforms.next() for each in self.drafts])
+        logits = self.look()
+        drawn = draw(self.odds(), [each.uniforms.next() for each in self.drafts])
         costs = [(logits, drawn)] if self._lazy else _nats(logits, drawn).tolist()
         for each, i, cost in zip(self.drafts, drawn.tolist(), costs, strict=True):
             if not each.over:

@@ -20,9 +20,9 @@ from chargen.sampling.draft import Draft
 from chargen.sampling.draw import Uniforms
 from chargen.sampling.generate import Generation
 from chargen.sampling.method import Method
-from chargen.sampling.model import Model
+from chargen.sampling.model import Model, with_start
 from chargen.sampling.options import Sampling
-from chargen.sampling.seeds import SeedText, Start, seed_text_of
+from chargen.sampling.seeds import SeedText, Start, replacements, seed_text_of
 from chargen.text.vocabulary import Ids
 
 LOOKAHEAD = 60
@@ -120,8 +120,6 @@ class Companion:
             raise ValueError("this model writes from the end of a text: it cannot go on")
         self._model = model
         self._label = seed_text_of(model, "", label=label).ids
-        self._known = frozenset(model.vocabulary.characters)
-        self._nearest: dict[str, str | None] = {}
         self._separator = _separator(model)
         self._reader = _Reader(model)
 
@@ -142,10 +140,7 @@ class Companion:
         seed = self._seed(item, sampling.unknown)
         found = Suggestion(text, seed.replaced)
         yield found
-        whole = seed.ids
-        if self._model.vocabulary.end is not None or not whole.size:
-            start = np.array([self._model.start_id], np.int32)
-            whole = np.concatenate([start, whole])
+        whole = with_start(self._model, seed.ids)
         for share in self._reader.read(whole[:-1]):
             yield replace(found, read=share)
         method = Method(self._model, replace(sampling, length=LONGEST))
@@ -175,26 +170,14 @@ class Companion:
 
     def _seed(self, text: str, unknown: str) -> SeedText:
         """Prepare a text; what the model never saw is never an error."""
+        vocabulary = self._model.vocabulary
         text = self._model.policy.prepare(text)
-        replaced = {
-            character: found
-            for character in sorted(set(text).difference(self._known))
-            if (found := self._instead(character, unknown)) is not None
-        }
-        text = text.translate({ord(c): found for c, found in replaced.items()})
-        ids = self._model.vocabulary.encode(text)
+        replaced = replacements(vocabulary, text, unknown)
+        if vocabulary.unknown is None:  # what has no nearest one is left out
+            replaced = {**replacements(vocabulary, text, "skip"), **replaced}
+        text = text.translate({ord(c): instead for c, instead in replaced.items()})
+        ids = vocabulary.encode(text)
         return SeedText(text, np.concatenate([self._label, ids]), replaced)
-
-    def _instead(self, character: str, unknown: str) -> str | None:
-        """Return what is read for a character; None for the mark for unknown ones."""
-        if unknown != "nearest":
-            return ""
-        if character not in self._nearest:
-            found = self._model.vocabulary.nearest(character)
-            if found is None and self._model.vocabulary.unknown is None:
-                found = ""
-            self._nearest[character] = found
-        return self._nearest[character]
 
 
 def _separator(model: Model) -> str:

@@ -42,7 +42,6 @@ class Draft:
     """
 
     def __init__(self, method: Method, seed: SeedText, number: int = 0) -> None:
-        method.require_start(seed)
         self.seed = seed
         self.uniforms = Uniforms(method.seed, number)
         self.history = array("i", seed.ids[-HISTORY:].tolist())
@@ -52,8 +51,7 @@ class Draft:
         self._held: list[tuple[str, Cost]] = []
         self._count = self._lines = 0
         self._due = bool(method.letters)  # whether a letter of the acrostic comes next
-        pattern = method.pattern
-        self._state = pattern.read(seed.ids) or 0 if pattern is not None else 0
+        self._state = method.begin(seed)  # of the pattern
         self._check_end()
 
     def copy(self) -> Draft:
@@ -90,10 +88,11 @@ class Draft:
             self.finish(ended=True)
             return
         if method.pattern is not None:
-            if not method.pattern.legal(self._state)[drawn]:
+            state = method.pattern.next(self._state, drawn)
+            if state is None:
                 self.finish(ended=True)
                 return
-            self._state = method.pattern.next(self._state, drawn)
+            self._state = state
         self.history.append(drawn)
         if len(self.history) >= 2 * HISTORY:
             del self.history[:-HISTORY]

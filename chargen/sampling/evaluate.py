@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -210,3 +210,21 @@ def read_streams(
         logits, state = model.step(inputs[:, t], state)
         losses[:, t] = -log_softmax(logits)[rows, targets[:, t]]
     return losses, state
+
+
+def costs(model: Model, texts: Sequence[Ids]) -> list[float]:
+    """Return what the ids after the first one of each text cost, in nats.
+
+    They are read side by side, each from a zero state: better texts of about one length.
+
+    Args:
+        model: what reads.
+        texts: int32 (n,) each, at least one id.
+    """
+    ids = np.zeros((len(texts), max(map(len, texts))), np.int32)
+    for row, text in zip(ids, texts, strict=True):
+        row[: len(text)] = text
+    state = model.zero_state(len(texts))
+    losses, _ = read_streams(model, ids[:, :-1], ids[:, 1:], state)
+    pairs = zip(losses, texts, strict=True)
+    return [float(row[: len(text) - 1].sum()) for row, text in pairs]

@@ -79,7 +79,7 @@ class Generation(Iterator[str]):
         """
         if self._draft.over:
             return []
-        odds = np.exp(self._batch.odds()[0][0])
+        odds = np.exp(self._batch.odds()[0])
         odds /= odds.sum()
         names = self._batch.model.vocabulary.characters
         order = [i for i in np.argsort(-odds, kind="stable")[:count] if odds[i] > 0]

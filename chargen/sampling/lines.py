@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chargen.sampling.evaluate import known_part, read_streams
+from chargen.sampling.evaluate import costs, known_part, read_streams
 from chargen.sampling.model import Model
 from chargen.text.vocabulary import Ids
 
@@ -99,19 +99,12 @@ def _score_carried(model: Model, lines: Iterable[tuple[int, str]]) -> Iterator[L
 
 
 def _score_items(model: Model, lines: Iterable[str]) -> Iterator[LineScore]:
-    end = model.start_id
+    end = np.array([model.start_id], np.int32)
     encoded = (_encode(model, number, text) for number, text in enumerate(lines, 1))
     for batch in _batches(encoded):
-        length = max(len(line.ids) for line in batch) + 1
-        read = np.full((len(batch), length + 1), end, np.int32)
-        for row, line in zip(read, batch, strict=True):
-            row[1 : len(line.ids) + 1] = line.ids
-        state = model.zero_state(len(batch))
-        losses, _ = read_streams(model, read[:, :-1], read[:, 1:], state)
-        for row, line in zip(losses, batch, strict=True):
-            count = len(line.ids) + 1
-            nats = float(row[:count].sum())
-            yield LineScore(line.number, line.text, nats, count, line.unknown)
+        nats = costs(model, [np.concatenate([end, line.ids, end]) for line in batch])
+        for line, cost in zip(batch, nats, strict=True):
+            yield LineScore(line.number, line.text, cost, len(line.ids) + 1, line.unknown)
 
 
 def _batches(lines: Iterable[_Line]) -> Iterator[list[_Line]]:

@@ -12,7 +12,6 @@ from chargen.sampling.model import Model
 from chargen.sampling.options import Sampling
 from chargen.sampling.rules import Chain, History, Mask
 from chargen.sampling.seeds import SeedText
-from chargen.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from chargen.sampling.copies import CopyGuard
@@ -82,9 +81,8 @@ class Method:
         if self.letters:
             self.lines = len(self.letters)
         stops = [policy.prepare(stop) for stop in sampling.stop]
-        plain = Vocabulary(vocabulary.characters)  # which takes none for the mark
         for stop in stops:
-            plain.encode(stop, what="a stop string")
+            vocabulary.encode(stop, what="a stop string", strict=True)
         self.stops = tuple(policy.arrange(stop) for stop in stops)
         self.keep_stop = sampling.keep_stop
         self.pattern: Pattern | None = None
@@ -111,12 +109,16 @@ class Method:
             found.append((letter, place))
         return tuple(found)
 
-    def require_start(self, seed: SeedText) -> None:
-        """Raise a `ValueError` if no text of this shape begins with a seed text."""
+    def begin(self, seed: SeedText) -> int:
+        """Return the state of the pattern after a seed text; 0 without a pattern.
+
+        Raises:
+            ValueError: no text of this shape begins with it.
+        """
         if self.letters and seed.text and not seed.text.endswith("\n"):
             raise ValueError("with `acrostic`, a seed text has to end with a newline")
         if self.pattern is None:
-            return
+            return 0
         state = self.pattern.read(seed.ids)
         if state is None:
             raise ValueError(f"no match of `pattern` begins with {seed.text!r}")
@@ -125,6 +127,7 @@ class Method:
             raise ValueError(
                 f"`length` must be at least {least} for `pattern`; got {self.longest}"
             )
+        return state
 
     def only(self, place: int) -> Mask:
         """Return a mask that allows one id, bool (V,)."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from chargen.errors import CheckpointError
 from chargen.sampling.rules import Floats
 from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Ids, Vocabulary
@@ -67,3 +68,26 @@ class Model(Protocol):
     def join(self, states: Sequence[Any]) -> Any:
         """Return the state of all the texts of one or more states, side by side."""
         ...
+
+
+def step(model: Model, ids: Ids, state: Any) -> tuple[Floats, Any]:
+    """Let a model step, and look at what comes out.
+
+    Raises:
+        CheckpointError: it computes numbers that are not finite.
+    """
+    logits, state = model.step(ids, state)
+    if np.count_nonzero(np.isfinite(logits)) < logits.size:
+        raise CheckpointError("the model's weights are too large to compute with")
+    return logits, state
+
+
+def with_start(model: Model, ids: Ids) -> Ids:
+    """Return what a model reads of a seed text, int32 (n,), from the beginning.
+
+    A text without a seed text, and each item, starts from an id of its own; a running text
+    with a seed text starts with that itself.
+    """
+    if ids.size and model.vocabulary.end is None:
+        return ids
+    return np.concatenate([np.array([model.start_id], np.int32), ids])

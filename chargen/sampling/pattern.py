@@ -113,17 +113,19 @@ class Pattern:
         found: Mask = (self._table[state] >= 0)[self._column]
         return found
 
-    def next(self, state: int, place: int) -> int:
-        """Return the state that a legal id leads to."""
-        return int(self._table[state, self._column[place]])
+    def next(self, state: int, place: int) -> int | None:
+        """Return the state that an id leads to; None if it is not legal."""
+        after = int(self._table[state, self._column[place]])
+        return None if after < 0 else after
 
     def read(self, ids: Iterable[int]) -> int | None:
         """Return the state after a text; None if no match begins with it."""
         state = self.start
         for place in ids:
-            state = self.next(state, place)
-            if state < 0:
+            after = self.next(state, place)
+            if after is None:
                 return None
+            state = after
         return state
 
 

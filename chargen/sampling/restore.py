@@ -26,8 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chargen.errors import CheckpointError
-from chargen.sampling.model import Model
+from chargen.sampling.model import Model, step
 from chargen.sampling.rules import log_softmax
 from chargen.text.vocabulary import Ids
 
@@ -234,9 +233,7 @@ class _Side:
 
     def read(self, ids: Ids, state: Any) -> tuple[Floats, Any]:
         """Return the log-probabilities (B, V) of what follows ids (B,), and the state."""
-        logits, state = self.model.step(ids, state)
-        if not np.isfinite(logits).all():
-            raise CheckpointError("the model's weights are too large to compute with")
+        logits, state = step(self.model, ids, state)
         return log_softmax(logits), state
 
 

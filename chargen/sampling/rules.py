@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from chargen.sampling.options import Sampling
 from chargen.text.policy import TextPolicy
-from chargen.text.vocabulary import Vocabulary
+from chargen.text.vocabulary import Vocabulary, codes_of
 
 Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -251,27 +251,24 @@ class Chain:
         self, sampling: Sampling, vocabulary: Vocabulary, policy: TextPolicy
     ) -> None:
         self.forbidden = np.zeros(len(vocabulary), bool)
-        for character in set(policy.prepare(sampling.forbid)):
-            if character in vocabulary:  # what it lacks, it does not write
-                self.forbidden[vocabulary.encode(character)] = True
+        places = vocabulary.find(codes_of(policy.prepare(sampling.forbid)))
+        self.forbidden[places[places >= 0]] = True  # what it lacks, it does not write
         if self.forbidden.sum() == len(vocabulary.characters):
             raise ValueError("`forbid` leaves no character to write")
         if vocabulary.unknown is not None:
             self.forbidden[vocabulary.unknown] = True
         self._added = np.where(self.forbidden, -np.inf, 0.0)
-        plain = Vocabulary(vocabulary.characters)  # which takes none for the mark
         for character, value in (sampling.bias or {}).items():
-            places = plain.encode(policy.prepare(character), what="`bias`")
+            prepared = policy.prepare(character)
+            places = vocabulary.encode(prepared, what="`bias`", strict=True)
             self._added[places] += min(max(value, -LARGEST_BIAS), LARGEST_BIAS)
         self._adds = bool(self._added.any())
+        (newline,) = vocabulary.find(codes_of("\n")).tolist()  # -1 is no id
         self._rules = [
-            (rule, value)
+            (functools.partial(dry, breaker=newline) if rule is dry else rule, value)
             for name, rule in RULES
             if (value := getattr(sampling, name)) is not None
         ]
-        if sampling.dry is not None and "\n" in vocabulary:
-            newline = int(vocabulary.encode("\n")[0])
-            self._rules[0] = (functools.partial(dry, breaker=newline), sampling.dry)
 
     def apply(
         self, logits: Floats, history: History, allowed: Mask | None = None

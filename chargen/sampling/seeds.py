@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chargen.sampling.model import Model
+from chargen.sampling.model import Model, with_start
 from chargen.text.policy import LABEL_END
-from chargen.text.vocabulary import Ids
+from chargen.text.vocabulary import Ids, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,9 @@ def seed_text_of(
         ValueError: there is a label, and the model's items have none.
     """
     prepare, vocabulary = model.policy.prepare, model.vocabulary
-    text, replaced = prepare(text), {}
-    if unknown != "error":
-        for character in sorted(set(text).difference(vocabulary.characters)):
-            found = "" if unknown == "skip" else vocabulary.nearest(character)
-            if found is not None:
-                replaced[character] = found
-        text = text.translate({ord(c): found for c, found in replaced.items()})
+    text = prepare(text)
+    replaced = replacements(vocabulary, text, unknown)
+    text = text.translate({ord(c): instead for c, instead in replaced.items()})
     ids = vocabulary.encode(text, what="the seed text")
     if model.policy.backward:
         ids = ids[::-1]
@@ -62,6 +58,18 @@ def seed_text_of(
         before = vocabulary.encode(prepare(label), what="the label")
         ids = np.concatenate([before, vocabulary.encode(LABEL_END), ids])
     return SeedText(text, ids, replaced)
+
+
+def replacements(vocabulary: Vocabulary, text: str, unknown: str) -> dict[str, str]:
+    """Return what is read in the place of characters that a vocabulary lacks.
+
+    Those that are to be an error, or have no nearest one, are left out.
+    """
+    if unknown == "error":
+        return {}
+    others = sorted(set(text).difference(vocabulary.characters))
+    found = {c: "" if unknown == "skip" else vocabulary.nearest(c) for c in others}
+    return {c: instead for c, instead in found.items() if instead is not None}
 
 
 @dataclass(frozen=True)
@@ -80,11 +88,8 @@ class Start:
 
 
 def read_seeds(model: Model, seeds: Sequence[SeedText]) -> list[Start]:
-    """Read seed texts side by side, each after the id that a text without one starts from.
-
-    A running text with a seed text starts with that itself.
-    """
-    read = [_with_start(model, seed.ids) for seed in seeds]
+    """Read seed texts side by side, each as `with_start` says."""
+    read = [with_start(model, seed.ids) for seed in seeds]
     order = sorted(range(len(read)), key=lambda i: -len(read[i]))
     state, at = model.zero_state(len(read)), 0
     starts: dict[int, Start] = {}
@@ -104,9 +109,3 @@ def read_seeds(model: Model, seeds: Sequence[SeedText]) -> list[Start]:
         _, state = model.step(ids, state)
         at += 1
     return [starts[i] for i in range(len(seeds))]
-
-
-def _with_start(model: Model, ids: Ids) -> Ids:
-    if ids.size and (model.vocabulary.end is None or ids[0] == model.vocabulary.end):
-        return ids
-    return np.concatenate([np.array([model.start_id], np.int32), ids])

@@ -98,7 +98,7 @@ def generate_texts(
         seed_text_of(model, text, unknown=sampling.unknown, label=label) for text in texts
     ]
     for seed in seeds:
-        method.require_start(seed)
+        method.begin(seed)  # refuses before anything is drawn
     return _texts(model, method, seeds, accept, count)
 
 

@@ -70,6 +70,7 @@ class Vocabulary:
         self, characters: Iterable[str], *, end: bool = False, unknown: bool = False
     ) -> None:
         self.characters = tuple(characters)
+        self._nearest: dict[str, str | None] = {}  # a look through all takes a while
         self.end = len(self.characters) if end else None
         self.unknown = len(self.characters) + end if unknown else None
         for c in self.characters:
@@ -105,19 +106,20 @@ class Vocabulary:
         named = {"end": self.end, "unknown": self.unknown}
         return {name: place for name, place in named.items() if place is not None}
 
-    def encode(self, text: str, *, what: str = "the text") -> Ids:
+    def encode(self, text: str, *, what: str = "the text", strict: bool = False) -> Ids:
         """Return the ids of a text's characters, int32 of shape (len(text),).
 
         A character that the vocabulary lacks becomes the mark for unknown ones.
 
         Raises:
-            UnknownCharacterError: there are such characters, and there is no such mark.
-                The message calls the text `what`, names these characters, says how often
-                and where they first occur, and suggests some that are in the vocabulary.
+            UnknownCharacterError: there are such characters, and no such mark, or one that
+                is not to be used (`strict`). The message calls the text `what`, names these
+                characters, says how often and where they first occur, and suggests some
+                that are in the vocabulary.
         """
         ids = self.find(codes_of(text))
         if (ids < 0).any():
-            if self.unknown is None:
+            if self.unknown is None or strict:
                 raise UnknownCharacterError(self._explain(text, what))
             ids[ids < 0] = self.unknown
         return ids
@@ -151,6 +153,11 @@ class Vocabulary:
         case; the base letter of an accented one, as it is or in the other case; a sign
         that people confuse with it, such as a straight quote for a curly one.
         """
+        if character not in self._nearest:
+            self._nearest[character] = self._find_nearest(character)
+        return self._nearest[character]
+
+    def _find_nearest(self, character: str) -> str | None:
         known = set(self.characters)
         form = unicodedata.normalize("NFKC", character)
         alike = [c for c in self.characters if unicodedata.normalize("NFKC", c) == form]

@@ -398,6 +398,7 @@ ELSEWHERE = {
     "part",
     "count",
     "containing",
+    "gap",
     *(field.name for field in fields(Sampling)),
 } - IN_TRAIN
 

@@ -66,7 +66,7 @@ def cases(draw):
     seed_text = draw(st.sampled_from(["", "", "a\n", "\n", "ab中 é"]))
     try:  # whether it is possible is said before anything is drawn
         method = Method(model, Sampling(**options))
-        method.require_start(seed_text_of(model, seed_text))
+        method.begin(seed_text_of(model, seed_text))
     except ValueError:
         assume(False)
     return model, seed_text, options
