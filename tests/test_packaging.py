@@ -152,7 +152,7 @@ def installed(
 def trained(installed: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which `chargen train` was run, empty before."""
     folder = tmp_path_factory.mktemp("trained")
-    options = ("--steps", "5", "--units", "8")
+    options = ("--steps", "5", "--units", "8", "--stock")
     written = installed.output("train", "minerals", *options, cwd=folder)
     assert Path(written.removesuffix("\n")) == Path("checkpoints/minerals")
     return folder

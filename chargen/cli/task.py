@@ -14,7 +14,6 @@ from chargen.cli.samples import Show, settings_record
 from chargen.cli.seeds import say_letters, say_replaced
 from chargen.cli.wanted import Wanted, acceptable, copy_index, shortfall
 from chargen.runs.checkpoint import Checkpoint
-from chargen.sampling.around import generate_around
 from chargen.sampling.generate import Generation, generate
 from chargen.sampling.method import longest
 from chargen.sampling.model import Model
@@ -122,6 +121,8 @@ class Task:
     def _drawn(self, sampling: Sampling) -> Iterator[Sample]:
         wanted = self.wanted
         if self.backward is not None:
+            from chargen.sampling.around import generate_around  # only a word needs it
+
             return generate_around(
                 self.model,
                 self.backward,

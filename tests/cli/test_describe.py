@@ -293,6 +293,7 @@ def test_tensorboard_shows_the_log_and_forgets_what_was_cut_off():
     assert {"learning_rate", "characters_per_second"} <= set(found)
 
 
+@pytest.mark.slow
 def test_a_log_that_is_cut_is_cut_for_tensorboard_too():
     pytest.importorskip("tensorboard")
     logged("one", [3.0, 2.0, 1.5], validation=False)  # steps 0, 10, 20

@@ -18,7 +18,7 @@ from chargen.runs.find import open_checkpoint
 
 STORY = "Once upon a time there was a clerk who counted salt, and nothing else.\n"
 POEM = "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。"
-TINY = ("--units", "8", "--layers", "1", "--steps", "4", "--quiet")
+TINY = ("--units", "8", "--layers", "1", "--steps", "4", "--quiet", "--stock")
 
 
 LAST_FIFTH = ("--validation", "0.2")

@@ -206,7 +206,7 @@ def test_a_gpu_that_is_not_there_is_said_and_leaves_nothing_behind():
     ],
 )
 def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
-    settings = [*SMALL, "--steps", "600", "--eval-every", "100"]
+    settings = [*SMALL, "--stock", "--steps", "300", "--eval-every", "50"]
     process = start("minerals", *settings)
     log = Path("checkpoints/minerals/log.jsonl")
     wait_for(log.exists, process=process)
@@ -215,7 +215,7 @@ def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
     assert process.returncode == code
     assert "Traceback" not in errors
     step = open_checkpoint("checkpoints/minerals/latest").step
-    assert 0 < step < 600
+    assert 0 < step < 300
     lines = errors.splitlines()
     command = shlex.split(lines[-1])
     assert command[-5:] == [
@@ -228,7 +228,7 @@ def test_a_signal_saves_and_the_printed_command_goes_on(number, code):
     done = typed(*command)
     assert done.returncode == 0, done.stderr
     assert f"going on from step {step:,}" in done.stderr
-    assert open_checkpoint("checkpoints/minerals/latest").step == 600
+    assert open_checkpoint("checkpoints/minerals/latest").step == 300
     steps = [line["step"] for line in Run(Path("checkpoints/minerals")).log]
     assert steps == sorted(steps)
 

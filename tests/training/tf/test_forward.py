@@ -17,8 +17,9 @@ FEW, MANY = 11, 50  # characters: fewer and more than a batch has places
 FLOAT32 = 1e-5
 """Largest error in float32, relative to the tensor's largest element: measured 1e-6."""
 
-BFLOAT16 = 3e-2
-"""The same with operands in bfloat16: measured 1.7e-2, after two layers."""
+BFLOAT16 = 6e-2
+"""The same with operands in bfloat16, after two layers: measured 1.7e-2 where the CPU
+multiplies it, and 4e-2 where it does not, in the sum of a bias whose terms cancel."""
 
 slow = pytest.mark.slow
 pytestmark = pytest.mark.usefixtures("pools")

@@ -79,7 +79,7 @@ SETTINGS = {
 @pytest.mark.parametrize(
     "written",
     [
-        pytest.param(SETTINGS, id="all of them"),
+        pytest.param(SETTINGS, id="all of them", marks=slow),
         *(
             pytest.param({name: value}, id=name, marks=slow)
             for name, value in SETTINGS.items()

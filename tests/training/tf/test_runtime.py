@@ -319,7 +319,7 @@ def test_bfloat16_that_the_cpu_does_not_multiply_is_obeyed_with_a_note(
     ("cell", "plan", "items"),
     [
         pytest.param("rnn", Plan(xla=False, shards=2), False, marks=slow),
-        ("lstm", FAST, False),
+        pytest.param("lstm", FAST, False, marks=slow),
         ("lstm", FAST, True),
         *(
             pytest.param(cell, plan, False, marks=slow)
@@ -370,7 +370,9 @@ def test_a_gradient_that_is_wrong_is_found(place, monkeypatch):
     assert found == "differs by 0.01"
 
 
-@pytest.mark.parametrize("what", ["the states", "a kernel's gradient"])
+@pytest.mark.parametrize(
+    "what", ["the states", pytest.param("a kernel's gradient", marks=slow)]
+)
 def test_an_end_mark_that_is_forgotten_is_found(what, monkeypatch):
     from chargen.training.tf import recurrent, runtime
 

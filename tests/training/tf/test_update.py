@@ -113,7 +113,7 @@ TINY_NORM = 1e-5
     [
         ("rnn", PLAIN, 0.0, 1),
         ("lstm", PLAIN, TINY_NORM, 1),
-        ("gru", Plan(), 0.1, 3),
+        pytest.param("gru", Plan(), 0.1, 3, marks=slow),
         ("gru", STOCK, TINY_NORM, 3),
         *(
             pytest.param(cell, plan, clip_norm, 4, marks=slow)
