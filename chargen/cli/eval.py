@@ -8,7 +8,7 @@ import math
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,13 @@ from chargen.runs.checkpoint import Checkpoint
 from chargen.runs.find import find_checkpoint
 from chargen.runs.held_out import HeldOut, find_part, reading_of
 from chargen.sampling.blend import How
+from chargen.sampling.copied import Copied, copied
 from chargen.sampling.evaluate import Evaluation, evaluate_part
 from chargen.sampling.model import Model
 from chargen.text.corpus import scorable
+from chargen.text.counts import ORDER, counted_nats
 from chargen.text.ingest import encode
+from chargen.text.parts import Plain
 from chargen.text.sources import HELD_OUT, STANDARD_INPUT, STDIN, find_inputs, in_role
 from chargen.text.store import default_cache
 
@@ -91,14 +94,14 @@ def evaluate_command(
     scorer = _open(checkpoint, mixed)
     if report(scorer.first):
         return
-    if part is None and not files:
-        part = "validation"
+    part = part or (None if files else "validation")
     parts = _parts(scorer, files, part, encoding)
     results = [_score(scorer.model, each) for each in parts]
+    beside = [_beside(scorer.model, each) for each in parts]
     if as_json:
-        _show_json(scorer.to_dict(), parts, results)
+        _show_json(scorer.to_dict(), parts, results, beside)
         return
-    _show(scorer, parts, results)
+    _show(scorer, parts, results, beside)
     if part == "validation":
         _show_measured_before(scorer, results[0][0])
 
@@ -242,13 +245,16 @@ def _score(model: Model, held: HeldOut) -> tuple[Evaluation, Evaluation]:
 
 
 def _show(
-    scorer: Scorer, parts: list[HeldOut], results: list[tuple[Evaluation, Evaluation]]
+    scorer: Scorer,
+    parts: list[HeldOut],
+    results: list[tuple[Evaluation, Evaluation]],
+    beside: list[Beside],
 ) -> None:
     """Print scores in words."""
     if scorer.mixed is not None:
         click.echo(printable(str(scorer.mixed)))
-    for part, result in zip(parts, results, strict=True):
-        for line in _lines(part, scorer.model, *result):
+    for part, result, known in zip(parts, results, beside, strict=True):
+        for line in (*_lines(part, scorer.model, *result), *_beside_in_words(known)):
             click.echo(printable(line))
 
 
@@ -272,12 +278,42 @@ def _characters(held: HeldOut, model: Model) -> int:
     return len(held.part) + left_out
 
 
+Beside = tuple[float | None, Copied] | None
+"""What counting the training part makes of a text, and how much of it is copied; None where
+the training part is not at hand."""
+
+
+def _beside(model: Model, held: HeldOut) -> Beside:
+    if held.train is None:
+        return None
+    size, context = len(model.vocabulary), Plain(held.context)
+    counted = counted_nats(held.train, held.part, size, context=context)
+    return counted, copied(model, held.train)
+
+
+def _beside_in_words(beside: Beside) -> Iterator[str]:
+    if beside is not None:
+        if beside[0] is not None:
+            yield f"counting strings of up to {ORDER} characters needs {beside[0]:.4f} nats"
+        yield str(beside[1])
+
+
+def _beside_as_json(beside: Beside) -> dict[str, Any]:
+    if beside is None:
+        return {}
+    return {"counted": beside[0], "copied": asdict(beside[1])}
+
+
 def _show_json(
     about: dict[str, Any],
     parts: list[HeldOut],
     results: list[tuple[Evaluation, Evaluation]],
+    beside: list[Beside],
 ) -> None:
-    texts = [_as_json(*result) for result in zip(parts, results, strict=True)]
+    texts = [
+        {**_as_json(part, scored), **_beside_as_json(known)}
+        for part, scored, known in zip(parts, results, beside, strict=True)
+    ]
     click.echo(json.dumps({**about, "texts": texts}, indent=2, allow_nan=False))
 
 

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from chargen.cli.advice import invoked_as, longer_command, train_command
 from chargen.cli.options import as_options
 from chargen.display import format_seconds
+from chargen.sampling.copied import copied
+from chargen.sampling.engine import Engine
+from chargen.text.counts import ORDER, counted_nats
+from chargen.text.parts import Plain
 from chargen.training.job import Job
 from chargen.training.resolve import Resolved
-from chargen.training.verdict import describe_loss, verdict, xz_nats
+from chargen.training.verdict import describe_loss, verdict, worse_than_counting
 
 
 def had(job: Job) -> str:
@@ -44,16 +48,21 @@ def summary(job: Job, program: str) -> Iterator[str]:
     best, longer, resolved = job.run.read("best"), True, job.resolved
     if best.validation_loss is not None:
         yield f"best validation loss: {describe_loss(best.validation_loss)}"
-        scored = best.training.get("validation_characters")
-        xz = xz_nats(resolved.corpus) if scored == resolved.scorable else None
-        if xz is not None:
-            yield f"(the file compressor xz needs {xz:.4f} nats for the same text)"
         judged = verdict(job.run.log)
+        corpus = resolved.corpus
+        parts, context = (corpus.train, corpus.validation), Plain(corpus.context)
+        counted = counted_nats(*parts, len(corpus.vocabulary), context=context)
+        if counted is not None and counted < best.validation_loss:
+            yield as_options(worse_than_counting(counted, judged, resolved.corpus))
+        elif counted is not None:
+            strings = f"counting strings of up to {ORDER} characters"
+            yield f"({strings} needs {counted:.4f} nats for the validation part)"
         yield as_options(judged.text)
         longer = judged.longer
     elif best.train_loss is not None:
         yield f"training loss: {describe_loss(best.train_loss)}"
         yield "nothing was held out: the model may know the text by heart"
+    yield str(copied(Engine.from_checkpoint(best), resolved.corpus.train))
     yield "to sample from it:"
     many = " --count 10" if resolved.corpus.vocabulary.end is not None else ""
     yield f"  {program} sample {shlex.quote(str(job.run.folder))}{many} --seed 1"

@@ -38,12 +38,14 @@ class HeldOut:
         part: its ids.
         context: the ids that a model reads just before it, which are not scored.
         unknown: how many characters of it the model never saw.
+        train: the training part of the same text; None where the part is of another.
     """
 
     name: str
     part: Part
     context: Ids
     unknown: int = 0
+    train: Part | None = None
 
 
 def reading_of(checkpoint: Checkpoint) -> Reading:
@@ -118,9 +120,10 @@ def find_part(
         for role in HELD_OUT
     )
     corpus = split(text, validation, vocabulary, test=test, backward=backward, name=name)
-    if part == "validation":
-        return HeldOut(f"validation part of {name}", corpus.validation, corpus.context)
-    return HeldOut(f"test part of {name}", corpus.test, corpus.test_context)
+    found, context = corpus.validation, corpus.context
+    if part == "test":
+        found, context = corpus.test, corpus.test_context
+    return HeldOut(f"{part} part of {name}", found, context, train=corpus.train)
 
 
 def _share(held: Any) -> float:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from chargen.text.parts import NOTHING, Joined, Part
 from chargen.text.vocabulary import Ids
 
 ORDER = 8
@@ -27,16 +28,18 @@ MOST_SCORED = 500_000
 
 SPANS = 16
 
+LEAST_SCORED = 100
+"""With fewer characters to score, a loss says nothing."""
+
 Numbers = npt.NDArray[np.int32]
 """The numbers of n-grams: there are no more of them than characters."""
 
 Counts = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
-NOTHING: Ids = np.zeros(0, np.int32)
 
 
 def floor(
-    train: Ids, scored: Ids, vocabulary_size: int, *, context: Ids = NOTHING
+    train: Part, scored: Part, vocabulary_size: int, *, context: Part = NOTHING
 ) -> float:
     """Return the nats per character that counting `train` makes of `scored`.
 
@@ -44,20 +47,19 @@ def floor(
     500,000 characters to score, 16 evenly spaced pieces of 31,250 are.
 
     Args:
-        train: ids to count, int32 (n,). They are taken as a circle, as training takes them.
-        scored: ids to score, int32 (m,).
+        train: what to count. It is taken as a circle, as training takes it.
+        scored: what to score.
         vocabulary_size: V; any of the ids may occur, whether or not it was counted.
-        context: the ids just before `scored`, known but not scored.
+        context: what stands just before `scored`, known but not scored.
 
     Raises:
         ValueError: there is nothing to count or nothing to score.
     """
     if not len(train) or not len(scored):
         raise ValueError("the loss of counts takes a text to count and a text to score")
-    train = train[-MOST_COUNTED:]
+    n = min(len(train), MOST_COUNTED)
     held_out, begins, counted = _pieces(scored, context)
-    ids = np.concatenate([train, held_out])
-    n = len(train)
+    ids = np.concatenate([train.read(len(train) - n), held_out])
     likely = np.full(len(held_out), 1 / vocabulary_size)
     contexts, grams = np.zeros(len(ids), np.int32), _numbered(ids)
     for _ in range(ORDER - 1):
@@ -73,20 +75,29 @@ def floor(
     return float(-np.log(likely[counted]).mean())
 
 
-def _pieces(scored: Ids, context: Ids) -> tuple[Ids, Numbers, npt.NDArray[np.bool_]]:
+def counted_nats(
+    train: Part, scored: Part, vocabulary_size: int, *, context: Part = NOTHING
+) -> float | None:
+    """Return `floor`, or None if there are under 100 characters to score."""
+    if len(scored) < LEAST_SCORED:
+        return None
+    return floor(train, scored, vocabulary_size, context=context)
+
+
+def _pieces(scored: Part, context: Part) -> tuple[Ids, Numbers, npt.NDArray[np.bool_]]:
     """Return what is scored, each piece after the characters before it.
 
     Returns:
         The ids, (s,); the places where pieces begin; and which of the ids are scored.
     """
-    before = context[max(0, len(context) - ORDER + 1) :]
-    whole = np.concatenate([before, scored])
+    before = context.read(max(0, len(context) - ORDER + 1))
+    whole = Joined(before, scored)
     spans, length = 1, len(scored)
     if length > MOST_SCORED:
         spans, length = SPANS, MOST_SCORED // SPANS
     starts = len(before) + np.linspace(0, len(scored) - length, spans).astype(np.int32)
     warm = np.minimum(starts, ORDER - 1)
-    pieces = [whole[s - w : s + length] for s, w in zip(starts, warm, strict=True)]
+    pieces = [whole.read(s - w, s + length) for s, w in zip(starts, warm, strict=True)]
     counted = [np.arange(-w, length) >= 0 for w in warm]
     begins = np.cumsum(warm + length) - warm - length
     return np.concatenate(pieces), begins, np.concatenate(counted)

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chargen.text.counts import MOST_COUNTED, MOST_SCORED, floor
+from chargen.text.counts import MOST_COUNTED, MOST_SCORED, counted_nats
 from chargen.text.lists import looks_like_a_list
 from chargen.text.oddities import Finding, Oddities, findings
+from chargen.text.parts import NOTHING, Plain
 from chargen.text.policy import TextPolicy
 from chargen.text.vocabulary import Ids, codes_of
 
@@ -34,9 +35,6 @@ HEAD = 2**22
 
 TAIL = MOST_COUNTED + MOST_SCORED
 """Characters of the text's end, a tenth of which is scored by counting the others."""
-
-LEAST_SCORED = 100
-"""With fewer characters to score, a loss says nothing."""
 
 COMPARED = 2_000_000
 """Lines, from the beginning, among which repeated ones are looked for."""
@@ -73,8 +71,8 @@ class Inspection:
         repeated_lines: how many of these are the same as an earlier one.
         is_list: whether it is plainly a list, an item a line.
         counted_loss: what counting makes of the last tenth of the text, or of every tenth
-            line of a list, in nats per character (`counts.floor`); of a long text, the
-            last 4.5 million characters stand for all. None for a short text.
+            line of a list, in nats per character (`counts.floor`); of a long text, the last
+            4.5 million characters stand for all. None for a short text.
         findings: what may be wrong with it, in the order of `KINDS`.
     """
 
@@ -261,10 +259,9 @@ def _counted_loss(tail: npt.NDArray[np.uint32], *, by_line: bool) -> float | Non
     if by_line:
         line = np.cumsum(np.append(False, tail[:-1] == ord("\n")))
         held_out = line % HELD_OUT == HELD_OUT - 1
-        train, scored, context = ids[~held_out], ids[held_out], ids[:0]
+        train, scored, context = Plain(ids[~held_out]), Plain(ids[held_out]), NOTHING
     else:
-        train, scored = np.split(ids, [len(ids) - len(ids) // HELD_OUT])
+        cut = len(ids) - len(ids) // HELD_OUT
+        train, scored = Plain(ids[:cut]), Plain(ids[cut:])
         context = train
-    if len(scored) < LEAST_SCORED:
-        return None
-    return floor(train, scored, len(points), context=context)
+    return counted_nats(train, scored, len(points), context=context)

@@ -194,10 +194,10 @@ class Joined:
 NOTHING = Plain(np.zeros(0, np.int32))
 
 
-def blocks(part: Part) -> Iterator[Ids]:
-    """Yield the ids of a part, some at a time."""
-    for start in range(0, len(part), SCANNED):
-        yield part.read(start, start + SCANNED)
+def blocks(part: Part, start: int = 0) -> Iterator[Ids]:
+    """Yield the ids of a part from some place on, some at a time."""
+    for place in range(start, len(part), SCANNED):
+        yield part.read(place, place + SCANNED)
 
 
 def ids_of_codes(text: Encoded, vocabulary: Vocabulary) -> Ids:

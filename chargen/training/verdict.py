@@ -6,14 +6,22 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from chargen.sampling.evaluate import perplexity
 from chargen.text.corpus import Corpus
-from chargen.text.vocabulary import Ids
+from chargen.text.counts import MOST_COUNTED, ORDER, counted_nats
+from chargen.text.inspect import ENOUGH as FEW
+from chargen.text.inspect import HEAD
+from chargen.text.lists import looks_like_a_list
+from chargen.text.parts import Items, Plain
 
 HARDLY = 20  # updates: no model has learned anything by then
 PROGRESS = 0.005  # nats: what a longer run has to gain to be worth it
 OVERFITTING = 0.02  # nats above the best at the end
-MAX_COMPRESSED = 4 * 2**20  # bytes of training text that xz is shown
+UNLIKE = (
+    0.5  # nats: how much harder to count the end of a text is, if it is of another kind
+)
 
 
 def describe_loss(nats: float) -> str:
@@ -80,30 +88,49 @@ def verdict(lines: Iterable[dict[str, Any]]) -> Verdict:
     return Verdict(f"stopped improving at {at}")
 
 
-def xz_nats(corpus: Corpus) -> float | None:
-    """Return what xz needs for the validation part, in nats per character.
+def worse_than_counting(counted: float, judged: Verdict, corpus: Corpus) -> str:
+    """Say that a model is worse than plain counting, why that may be, and what helps.
 
-    xz is shown the training part first (the last 4 MiB of it): this is the compressed size
-    of both together, less that of the training part alone. None if there is no validation
-    part, if that is larger than 4 MiB, or if Python was built without xz.
+    Args:
+        counted: what `counts.floor` returns for the validation part; the model's loss is
+            higher.
+        judged: what `verdict` says of the run.
+        corpus: what the model learned from.
     """
-    try:
-        import lzma
-    except ImportError:
-        return None
-    if not 0 < len(corpus.validation) <= MAX_COMPRESSED:
-        return None
+    return (
+        f"worse than counting strings of up to {ORDER} characters, which needs "
+        f"{counted:.4f} nats: {_cause(counted, judged, corpus)}"
+    )
+
+
+def _cause(counted: float, judged: Verdict, corpus: Corpus) -> str:
     train = corpus.train
-    seen = _as_text(corpus, train.read(max(0, len(train) - MAX_COMPRESSED)))
-    seen = seen[-MAX_COMPRESSED:]
-    scored = _as_text(corpus, corpus.validation.read())
-    preset = 9 | lzma.PRESET_EXTREME
-    both = len(lzma.compress(seen + scored, preset=preset))
-    alone = len(lzma.compress(seen, preset=preset))
-    return (both - alone) * 8 * math.log(2) / len(corpus.validation)
+    if not isinstance(train, Items):
+        if looks_like_a_list(_beginning(corpus)):
+            return (
+                "the text looks like a list, which is learned better item by item: try "
+                "`documents` lines"
+            )
+        ids = train.read(0, MOST_COUNTED)
+        rest, tenth = (Plain(part) for part in np.split(ids, [len(ids) * 9 // 10]))
+        before = counted_nats(rest, tenth, len(corpus.vocabulary), context=rest)
+        if before is not None and counted > before + UNLIKE:
+            return (
+                "the end of the text, which it is validated on, is unlike the rest. If the "
+                "text is sorted, or made of several, mix it, or try `documents` lines or "
+                "blank-lines, of which any are held out"
+            )
+    if judged.longer:
+        return "the run was too short"
+    if len(train) < FEW:
+        return (
+            f"{len(train):,} characters are few to learn from. Begin with a model that "
+            "knows the language: try `init_from` harbour-plays"
+        )
+    return "the model may be too small, or learn too fast: try `learning_rate` or `units`"
 
 
-def _as_text(corpus: Corpus, ids: Ids) -> bytes:
-    """Return ids as xz is shown them: in UTF-8, and a NUL for each mark."""
-    characters = (*corpus.vocabulary.characters, *("\0" * len(corpus.vocabulary.marks)))
-    return "".join(characters[i] for i in ids).encode("utf-8")
+def _beginning(corpus: Corpus) -> str:
+    """Return the first characters of the training part; a space for each mark."""
+    characters = (*corpus.vocabulary.characters, *(" " for _ in corpus.vocabulary.marks))
+    return "".join([characters[i] for i in corpus.train.read(0, HEAD).tolist()])

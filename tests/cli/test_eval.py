@@ -68,6 +68,25 @@ def test_the_bundled_model_scores_what_its_training_measured():
     assert scored["carried"]["nats"] < scored["cold"]["nats"] < 1.3
 
 
+def test_beside_the_score_of_a_held_out_part_are_counting_and_copying():
+    (scored,) = evaluated("harbour-plays")
+    assert scored["counted"] == pytest.approx(1.3076, abs=5e-4)  # as test_counts has it
+    assert scored["copied"]["characters"] == 4000
+    assert 0 < scored["copied"]["in_spans"] < 0.2
+    text = Path("a.txt")
+    text.write_text("PELL:\nThe harbour. " * 20, encoding="utf-8")
+    (other,) = evaluated("harbour-plays", "a.txt")  # of which nothing was learned
+    assert "counted" not in other and "copied" not in other
+
+
+def test_counting_and_copying_are_said_in_words():
+    done = CliRunner().invoke(cli, ["eval", "minerals"])
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[-3].startswith("counting strings of up to 8 characters needs 1.79")
+    assert lines[-2] == "of 100 items that it writes, 0% are in the text"
+
+
 def test_it_says_what_the_python_call_says():
     write_run(Path("checkpoints/tiny"), 1, characters="\n 中文", scale=2.0)
     text = "中文 中\n文文\n" * 60

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen.text import counts
-from chargen.text.counts import floor
+from chargen.text.parts import Plain
 from chargen.text.sources import BUNDLED_CORPORA
 from chargen.text.vocabulary import Vocabulary
 
@@ -23,6 +23,10 @@ texts = st.lists(st.integers(0, 3), min_size=1, max_size=60)
 
 def ids(values):
     return np.array(values, np.int32)
+
+
+def floor(train, scored, size, context=()):
+    return counts.floor(*map(Plain, (train, scored)), size, context=Plain(ids(context)))
 
 
 class Reference:

@@ -14,6 +14,7 @@ from chargen.text import inspect as module
 from chargen.text.counts import floor
 from chargen.text.documents import split_items
 from chargen.text.inspect import inspect
+from chargen.text.parts import Plain
 from chargen.text.sources import BUNDLED_CORPORA
 from chargen.text.vocabulary import Vocabulary
 
@@ -91,7 +92,8 @@ def test_coverage():
 def test_of_running_text_the_last_tenth_is_scored():
     ids = Vocabulary.from_text(PLAYS).encode(PLAYS)
     cut = len(ids) - len(ids) // 10
-    expected = floor(ids[:cut], ids[cut:], ids.max() + 1, context=ids[:cut])
+    train, scored = Plain(ids[:cut]), Plain(ids[cut:])
+    expected = floor(train, scored, ids.max() + 1, context=train)
     found = inspect([PLAYS])
     assert not found.is_list
     assert found.counted_loss == expected
@@ -102,9 +104,8 @@ def test_of_a_list_every_tenth_line_is_scored():
     held_out = "".join(lines[9::10])
     del lines[9::10]
     vocabulary = Vocabulary.from_text(MINERALS)
-    expected = floor(
-        vocabulary.encode("".join(lines)), vocabulary.encode(held_out), len(vocabulary)
-    )
+    train, scored = (Plain(vocabulary.encode(text)) for text in ("".join(lines), held_out))
+    expected = floor(train, scored, len(vocabulary))
     found = inspect([MINERALS])
     assert found.is_list
     assert found.counted_loss == expected

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import lzma
 import math
-import sys
 
 import numpy as np
 import pytest
 
 from chargen.text.corpus import split
+from chargen.text.counts import counted_nats
 from chargen.text.encoded import encode_text
-from chargen.training import verdict as module
-from chargen.training.verdict import describe_loss, verdict, xz_nats
+from chargen.text.parts import Plain
+from chargen.text.sources import BUNDLED_CORPORA
+from chargen.training.verdict import Verdict, describe_loss, verdict, worse_than_counting
 
 
 def log(*losses):
@@ -94,41 +94,44 @@ def test_lines_without_a_validation_loss_do_not_count():
     assert verdict(lines) == verdict([lines[0], lines[2]])
 
 
-def test_xz_is_charged_for_the_validation_part_alone():
-    train, validation = some_words(3000, 0), some_words(400, 1)
-    preset = 9 | lzma.PRESET_EXTREME
-    both = len(lzma.compress((train + validation).encode(), preset=preset))
-    alone = len(lzma.compress(train.encode(), preset=preset))
-    expected = (both - alone) * 8 * math.log(2) / len(validation)
-    assert xz_nats(corpus(train, validation)) == pytest.approx(expected, rel=1e-12)
-    assert expected > 0.1
+def judged(longer):
+    return Verdict("stopped improving", longer=longer)
 
 
-def test_xz_learns_from_the_training_part():
-    validation = some_words(300, 1)
-    shown = xz_nats(corpus(some_words(50, 2) + validation, validation))
-    not_shown = xz_nats(corpus("ab" * 20, validation))
-    assert shown < not_shown / 2
+@pytest.mark.parametrize(
+    ("longer", "size", "cause"),
+    [
+        (True, 30_000, "the run was too short"),
+        (False, 30_000, "the model may be too small, or learn too fast"),
+        (False, 3_000, " characters are few to learn from"),
+        (True, 3_000, "the run was too short"),
+    ],
+)
+def test_why_a_model_is_worse_than_counting(longer, size, cause):
+    text = some_words(size // 4, 0)[:size].replace("of ", "of\n")
+    said = worse_than_counting(0.9, judged(longer), corpus(text, some_words(300, 1)))
+    assert said.startswith(
+        "worse than counting strings of up to 8 characters, which needs 0.9"
+    )
+    assert cause in said
 
 
-def test_xz_is_shown_the_last_bytes_of_a_long_training_part(monkeypatch):
-    monkeypatch.setattr(module, "MAX_COMPRESSED", 1000)
-    train, validation = some_words(3000, 0), some_words(100, 1)
-    seen, scored = train.encode()[-1000:], validation.encode()
-    preset = 9 | lzma.PRESET_EXTREME
-    size = len(lzma.compress(seen + scored, preset=preset))
-    size -= len(lzma.compress(seen, preset=preset))
-    expected = size * 8 * math.log(2) / len(validation)
-    assert xz_nats(corpus(train, validation)) == pytest.approx(expected, rel=1e-12)
+def test_a_list_that_was_learned_as_running_text_is_said_to_be_one():
+    text = (BUNDLED_CORPORA / "minerals.txt").read_text("utf-8")
+    said = worse_than_counting(1.0, judged(longer=True), split(encode_text(text), 0.1))
+    assert "the text looks like a list" in said
+    assert "try `documents` lines" in said
 
 
-def test_without_a_validation_part_there_is_nothing_for_xz():
-    assert xz_nats(corpus("abcabc", "")) is None
-
-
-def test_a_python_without_xz_gives_no_figure(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lzma", None)
-    assert xz_nats(corpus("abcabc", "abc")) is None
+def test_an_end_that_is_unlike_the_rest_is_found():
+    # One long line, so that it is no list; only the last tenth has these letters.
+    other = np.random.default_rng(2).choice([*"αβγδεζηθ "], 2000)
+    text = split(encode_text(some_words(6000, 0) + "".join(other)), 0.1)
+    counted = counted_nats(
+        text.train, text.validation, len(text.vocabulary), context=Plain(text.context)
+    )
+    said = worse_than_counting(counted, judged(longer=True), text)
+    assert "the end of the text, which it is validated on, is unlike the rest" in said
 
 
 def test_a_run_of_a_few_updates_is_hardly_trained():
