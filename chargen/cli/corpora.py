@@ -18,12 +18,13 @@ from chargen.display import describe_passes, one_line
 from chargen.errors import TextError
 from chargen.text import fetch as public
 from chargen.text.ingest import files_of
-from chargen.text.inspect import HELD_OUT, RARE, TAIL, Inspection
+from chargen.text.inspect import HELD_OUT, TAIL, Inspection
 from chargen.text.inspect import inspect as look_at
 from chargen.text.oddities import KINDS, Finding
 from chargen.text.policy import TextPolicy
 from chargen.text.reading import TextFile, read_blocks, read_text
 from chargen.text.sources import bundled_corpora, find_inputs
+from chargen.text.vocabulary import RARE
 from chargen.training.recipe import measured_speed, recommend
 from chargen.training.settings import DEFAULT_SECONDS, Settings
 
@@ -129,7 +130,12 @@ def inspect(files: tuple[str, ...], encoding: str | None, as_json: bool) -> None
     settings = Settings()
     learned = found.characters - found.characters // HELD_OUT
     passes = recommend(
-        settings, {}, learned, seconds=DEFAULT_SECONDS, speed=measured_speed(settings)
+        settings,
+        {},
+        learned,
+        vocabulary_size=found.kept,
+        seconds=DEFAULT_SECONDS,
+        speed=measured_speed(settings),
     ).passes
     words = ["train", *(["--encoding", encoding] if encoding else []), "--", *files]
     if not any(name.startswith("-") for name in files):

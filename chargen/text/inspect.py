@@ -22,7 +22,7 @@ from chargen.text.lists import looks_like_a_list
 from chargen.text.oddities import Finding, Oddities, findings
 from chargen.text.parts import NOTHING, Plain
 from chargen.text.policy import TextPolicy
-from chargen.text.vocabulary import Ids, codes_of
+from chargen.text.vocabulary import MANY, RARE, SHARE_FOLDED, Ids, codes_of
 
 PIECE = 2**20
 """Characters that are looked at at a time. What is split between two pieces is overlooked;
@@ -38,9 +38,6 @@ TAIL = MOST_COUNTED + MOST_SCORED
 
 COMPARED = 2_000_000
 """Lines, from the beginning, among which repeated ones are looked for."""
-
-RARE = 10
-"""A character that is seen fewer times is rare."""
 
 COVERAGE = (0.99, 0.999, 1.0)
 
@@ -94,6 +91,13 @@ class Inspection:
     def enough(self) -> int:
         """Characters from which on a text of this kind is not small."""
         return ENOUGH_OF_A_LIST if self.is_list else ENOUGH
+
+    @property
+    def kept(self) -> int:
+        """How many different characters are left when rare ones are folded by default."""
+        pays = self.distinct > MANY
+        pays = pays and self.rare_characters < SHARE_FOLDED * self.characters
+        return self.distinct - self.rare if pays else self.distinct
 
     @property
     def small(self) -> bool:

@@ -28,6 +28,10 @@ EVALUATING = 0.05  # share of a run's time that evaluations take, at most
 PER_GFLOPS = {"bfloat16": 150.0, "float32": 100.0}
 STOCK_SHARE = 0.5  # of that, with Keras's own layers
 
+# What the output layer and the embedding add to a rung's `cost` for each character of the
+# vocabulary: so much, and so much for each unit; measured (benchmarks/RESULTS.md).
+OUTPUT, OUTPUT_UNIT = 7.1e-5, 6.4e-7
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -36,7 +40,8 @@ class Rung:
     Attributes:
         units: the units of each of two LSTM layers.
         batch_size, seq_length, learning_rate: see `Settings`.
-        cost: the time that a character takes, relative to the middle rung.
+        cost: the time that a character takes, relative to the middle rung, where the
+            vocabulary is so small that the output layer costs nothing.
         worth: how many characters have to be trained for this size to be better than the
             one before, counted as those that the middle rung would train in the time.
         corpus: how many characters of training text this takes.
@@ -50,11 +55,15 @@ class Rung:
     worth: float
     corpus: int
 
+    def cost_with(self, vocabulary_size: int) -> float:
+        """Return the time that a character takes, relative to the middle rung's `cost`."""
+        return self.cost + vocabulary_size * (OUTPUT + OUTPUT_UNIT * self.units)
+
 
 LADDER = (
-    Rung(128, 16, 32, 7e-3, cost=0.6, worth=0, corpus=0),
+    Rung(128, 16, 32, 7e-3, cost=0.45, worth=0, corpus=0),
     Rung(256, 32, 32, 1e-2, cost=1.0, worth=0.5e6, corpus=15_000),
-    Rung(512, 64, 32, 8e-3, cost=3.0, worth=6e6, corpus=300_000),
+    Rung(512, 64, 32, 8e-3, cost=3.2, worth=6e6, corpus=300_000),
 )
 
 
@@ -96,6 +105,7 @@ def recommend(
     given: Mapping[str, Any],
     characters: int,
     *,
+    vocabulary_size: int,
     seconds: float | None,
     speed: float,
 ) -> Recommendation:
@@ -105,6 +115,7 @@ def recommend(
         settings: the settings that were asked for, and defaults.
         given: what was asked for, by name.
         characters: how many characters the training text has.
+        vocabulary_size: how many different characters the model has.
         seconds: the run's length if it is a time; None if `settings` has steps or epochs.
         speed: what `measured_speed` returns; not used if `seconds` is None.
     """
@@ -114,7 +125,9 @@ def recommend(
         if "units" in given:
             fits = candidate.units <= settings.units
         else:
-            fits = trained >= candidate.worth and characters >= candidate.corpus
+            slower = candidate.cost_with(vocabulary_size) / candidate.cost
+            enough = trained >= candidate.worth * (slower if seconds is not None else 1)
+            fits = enough and characters >= candidate.corpus
         if fits:
             rung = candidate
     chosen = {
@@ -124,7 +137,7 @@ def recommend(
         "learning_rate": rung.learning_rate,
     }
     if seconds is not None:
-        trained /= rung.cost
+        trained /= rung.cost_with(vocabulary_size)
     passes = trained / max(1, characters)
     chosen["dropout"] = dropout(passes)
     left = {name: value for name, value in chosen.items() if name not in given}

@@ -96,7 +96,7 @@ def resolve(read: Read) -> Resolved:
     notes += _counted(read, corpus)
     if read.run is None:
         given = {**read.given, **fixed}
-        settings, note = _recommended(settings, given, len(corpus.train))
+        settings, note = _recommended(settings, given, corpus)
         notes.append(note)
     batches = settings.batches(corpus.train)
     notes += _forced(settings, read, corpus, batches)
@@ -113,13 +113,21 @@ def resolve(read: Read) -> Resolved:
 
 
 def _recommended(
-    settings: Settings, given: Mapping[str, Any], characters: int
+    settings: Settings, given: Mapping[str, Any], corpus: Corpus
 ) -> tuple[Settings, str]:
     """Fill in the recipe for the text and the length, and say what was chosen."""
     timed = settings.epochs is None and settings.steps is None
     seconds = settings.seconds or (DEFAULT_SECONDS if timed else None)
     speed = measured_speed(settings) if seconds else 0.0
-    chosen = recommend(settings, given, characters, seconds=seconds, speed=speed)
+    characters, different = len(corpus.train), len(corpus.vocabulary)
+    chosen = recommend(
+        settings,
+        given,
+        characters,
+        vocabulary_size=different,
+        seconds=seconds,
+        speed=speed,
+    )
     options = [f"`{name}={value!r}`" for name, value in chosen.settings.items()]
     settings = replace(settings, **chosen.settings)
     batch = settings.batch_size * settings.seq_length

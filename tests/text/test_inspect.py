@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen.text import inspect as module
+from chargen.text.corpus import vocabulary_of
 from chargen.text.counts import floor
 from chargen.text.documents import split_items
+from chargen.text.encoded import encode_text
 from chargen.text.inspect import inspect
 from chargen.text.parts import Plain
 from chargen.text.sources import BUNDLED_CORPORA
-from chargen.text.vocabulary import Vocabulary
+from chargen.text.vocabulary import Folding, Vocabulary
 
 property_of = settings(max_examples=40, deadline=None, derandomize=True)
 PLAYS = (BUNDLED_CORPORA / "harbour-plays.txt").read_text("utf-8")
@@ -87,6 +89,20 @@ def test_coverage():
     found = inspect(["a" * 980 + "b" * 15 + "c" * 4 + "d"])
     assert found.coverage == {0.99: 2, 0.999: 3, 1.0: 4}
     assert (found.rare, found.rare_characters) == (2, 5)
+
+
+def test_the_characters_that_are_kept_are_those_that_a_training_keeps():
+    common = "".join(chr(0x4E00 + i) for i in range(1100)) * 20
+    rare = "".join(chr(0x3400 + i) for i in range(15))
+    for text in (
+        common + rare,
+        common + rare * 2,
+        common[:5000] + rare,
+        common + "㐀" * 30,
+    ):
+        encoded = encode_text(text)
+        vocabulary = vocabulary_of([encoded], folding=Folding())
+        assert inspect([text]).kept == len(vocabulary.characters), len(text)
 
 
 def test_of_running_text_the_last_tenth_is_scored():

@@ -10,9 +10,16 @@ from chargen.training.settings import Settings
 SPEED = 30_000.0  # characters a second of the middle rung
 
 
-def chosen(characters, *, seconds=None, speed=SPEED, **given):
+def chosen(characters, *, different=65, seconds=None, speed=SPEED, **given):
     settings = Settings(**given)
-    return recommend(settings, given, characters, seconds=seconds, speed=speed)
+    return recommend(
+        settings,
+        given,
+        characters,
+        vocabulary_size=different,
+        seconds=seconds,
+        speed=speed,
+    )
 
 
 def test_longer_runs_on_longer_texts_get_larger_models():
@@ -66,6 +73,25 @@ def test_passes_are_those_of_the_chosen_size():
     assert small.passes > 100 * large.passes  # a smaller text, and a faster model
     trained = large.passes * 1_000_000
     assert 0.9 < trained / (SPEED * (0.95 * 300 - 9) / LADDER[2].cost) < 1.1
+
+
+@pytest.mark.parametrize("rung", LADDER, ids=lambda rung: str(rung.units))
+def test_a_large_vocabulary_makes_a_step_as_slow_as_was_measured(rung):
+    # Microseconds a character with 65 and 6,257 characters (benchmarks/RESULTS.md).
+    few, many = {128: (95.4, 333.8), 256: (251.8, 620.0), 512: (885.9, 1494.4)}[rung.units]
+    found = rung.cost_with(6257) - rung.cost_with(65)
+    assert found == pytest.approx((many - few) / 251.8, rel=0.1)
+    assert rung.cost_with(0) == rung.cost
+
+
+def test_fewer_passes_are_expected_of_a_larger_vocabulary_and_a_smaller_model_chosen():
+    few, many = (chosen(400_000, seconds=300.0, different=n) for n in (65, 6257))
+    assert few.settings["units"] == 512 and many.settings["units"] == 256
+    same = [chosen(400_000, seconds=300.0, different=n, units=256) for n in (65, 6257)]
+    assert same[0].passes / same[1].passes == pytest.approx(2.45, abs=0.1)
+    assert same[0].settings["dropout"] > same[1].settings["dropout"]
+    by_epochs = [chosen(400_000, epochs=20, different=n) for n in (65, 6257)]
+    assert by_epochs[0] == by_epochs[1]
 
 
 def test_the_measured_speed_follows_threads_precision_and_stock(monkeypatch):
