@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -67,6 +68,16 @@ def corpus_blocks(found: Checkpoint, names: Sequence[str]) -> Iterator[Iterable[
             yield chain([first], blocks)
     if empty:
         raise TextError(f"there is no text in {', '.join(names)}")
+
+
+def corpus_record(names: Sequence[str]) -> list[dict[str, str]]:
+    """Return the names and the hashes of a corpus's files, for JSON."""
+    found = []
+    for path in files_of(find_inputs(names)):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found.append({"name": path.name, "sha256": digest})
+    return found
 
 
 def _texts(found: Checkpoint, names: Sequence[str]) -> Iterator[Iterable[str]]:

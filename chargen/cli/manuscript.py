@@ -8,12 +8,15 @@ import stat
 from pathlib import Path
 
 from chargen.errors import TextError
-from chargen.system.files import exists, replace_file
+from chargen.system.files import exists, save_file
 
 BOM = "\ufeff"
 
 RESCUED = ".rescued"
 """How the name of a file ends that holds a text which was not saved."""
+
+LONGEST_NAME = 200
+"""Bytes of a file's name that are kept in that: file systems allow 255 in all."""
 
 UNNAMED = "chargen-write"
 """What such a file is called if the text has no file yet."""
@@ -72,7 +75,7 @@ class Manuscript:
         if exists(target) and not target.is_file():  # a folder, a device
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
         written = self._bom + text.replace("\n", self._newline)
-        _write(target, written, mode=_mode(target))
+        _write(target, written)
         self.path, self.saved, self._known = path, text, _version(path)
         self.forget()
 
@@ -105,7 +108,10 @@ class Manuscript:
 
     def _first(self) -> Path:
         path = self.path or Path(UNNAMED)
-        return path.with_name(path.name + RESCUED)
+        name = path.name
+        while len(os.fsencode(name)) > LONGEST_NAME:
+            name = name[:-1]
+        return path.with_name(name + RESCUED)
 
 
 def _free(path: Path) -> Path:
@@ -128,8 +134,8 @@ def _mode(path: Path) -> int | None:
     return stat.S_IMODE(path.stat().st_mode) if exists(path) else None
 
 
-def _write(path: Path, text: str, *, mode: int | None) -> None:
+def _write(path: Path, text: str, *, mode: int | None = None) -> None:
     """Write UTF-8; bytes that a terminal sent and that are not UTF-8 come out again."""
-    replace_file(path, text.encode("utf-8", "surrogateescape"))
+    save_file(path, text.encode("utf-8", "surrogateescape"))
     if mode is not None:
         path.chmod(mode)

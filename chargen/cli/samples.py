@@ -19,13 +19,25 @@ from chargen.runs.checkpoint import Checkpoint
 from chargen.sampling.options import Sampling
 from chargen.sampling.rules import CHAIN
 from chargen.sampling.texts import Sample
-from chargen.system.files import replace_file
+from chargen.system.files import save_file
 
 if TYPE_CHECKING:
     from chargen.sampling.copies import CopyIndex
 
 OPEN, CLOSE = "[[", "]]"
 """What stands around what was copied."""
+
+
+def _file(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a file that cannot be written before anything is drawn; `-` is stdout."""
+    if path is None or path == Path("-"):
+        return None
+    if not path.name:
+        raise click.BadParameter("it names no file")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(path.parent)!r}")
+    return path
+
 
 show_options = together(
     own(
@@ -38,6 +50,7 @@ show_options = together(
         "--out",
         group="output",
         type=click.Path(path_type=Path, dir_okay=False),
+        callback=_file,
         metavar="FILE",
         help="Write to this file, as UTF-8, rather than to stdout.",
     ),
@@ -111,7 +124,7 @@ class Show:
                 emit(self._marked(sample.text))
                 first = False
         if self.out is not None:
-            replace_file(self.out, "".join(texts).encode("utf-8", "surrogateescape"))
+            save_file(self.out, "".join(texts).encode("utf-8", "surrogateescape"))
 
     def _marked(self, text: str) -> str:
         """Return a text with marks around what was copied."""

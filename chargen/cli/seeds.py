@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,7 +82,7 @@ def seed_texts(
     if len(named) > 1:
         raise click.UsageError(f"{named[0]} and {named[1]} exclude each other")
     if seeds_from is not None:
-        lines = _read(seeds_from).splitlines()
+        lines = _lines(_read(seeds_from))
         if not lines or len(lines) > MANY_SEEDS:
             raise TextError(
                 f"{seeds_from} has {len(lines):,} lines: 1 to {MANY_SEEDS:,} will do"
@@ -92,6 +93,12 @@ def seed_texts(
         return [_read(seed_file).removesuffix("\n").removesuffix("\r")]
     text = next((value for value in given.values() if value is not None), "")
     return [text.removeprefix("\ufeff")]  # from a file that an editor wrote
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text, as an editor counts them."""
+    lines = re.split("\r\n|\r|\n", text)
+    return lines[:-1] if not lines[-1] else lines
 
 
 def _read(name: str) -> str:

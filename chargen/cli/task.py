@@ -175,6 +175,13 @@ class Task:
             about["label"] = self.wanted.label
         if self.backward is not None:
             about["containing"] = self.texts[0]
+        wanted = self.wanted
+        chosen = {"no_copy": wanted.no_copy, "unique": wanted.unique, "new": wanted.new}
+        about |= {name: value for name, value in chosen.items() if value}
+        if wanted.no_copy is not None or (wanted.new and wanted.corpus):
+            from chargen.cli.known import corpus_record  # only this needs it
+
+            about["corpus"] = corpus_record(wanted.corpus)
         return settings_record(sampling, self.models.checkpoints, **about)
 
     def _counted(self, samples: Iterator[Sample]) -> Iterator[Sample]:

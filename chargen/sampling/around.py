@@ -66,6 +66,11 @@ def generate_around(
     sampling = replace(sampling or Sampling(), **options)
     if model.policy.backward or not backward.policy.backward:
         raise ValueError("a forward and a backward model are needed, in this order")
+    if model.policy.documents != backward.policy.documents:
+        raise ValueError(
+            "the two models learned from different kinds of text: one from items, one from "
+            "running text, or from other items"
+        )
     for name in ("pattern", "acrostic"):
         if getattr(sampling, name) is not None:
             raise ValueError(f"`{name}` shapes a text from its beginning, not from a word")

@@ -75,8 +75,16 @@ class Generation(Iterator[str]):
     def likeliest(self, count: int) -> list[tuple[str, float]]:
         """Return what the next character may be: the likeliest ones, each with its odds.
 
-        Odds are probabilities in [0, 1] after all rules; the empty string is the end.
+        Odds are probabilities in [0, 1] after all rules; the empty string is the end mark.
+        Characters that are held back, because a stop string may begin with them, count as
+        written. What ends a text besides (`lines`, `stop`, `length`, a pattern that is
+        matched) and the letters of `acrostic` are not foreseen.
+
+        Raises:
+            ValueError: `count` is negative.
         """
+        if count < 0:
+            raise ValueError(f"`count` must be 0 or more; got {count}")
         if self._draft.over:
             return []
         odds = np.exp(self._batch.odds()[0])
@@ -105,7 +113,9 @@ def generate(
             was. If it is empty, the model starts on a newline, or on the commonest
             character if it knows no newline; a model of items starts an item.
         sampling: how to draw; None for the defaults of `Sampling`.
-        guard: what keeps the text from copying; None to let it.
+        guard: what keeps the text from copying; None to let it. With a `pattern` the text
+            may end before it matches, where all that could follow would copy; then `ended`
+            is False.
         options: fields of `Sampling`, by name, that are to be different.
 
     Returns:

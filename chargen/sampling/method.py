@@ -77,7 +77,7 @@ class Method:
         self.chain = Chain(sampling, vocabulary, policy)
         self.longest = longest(model, sampling)
         self.lines = sampling.lines
-        self.letters = self._letters(model, sampling.acrostic or "")
+        self.letters = self._letters(model, sampling)
         if self.letters:
             self.lines = len(self.letters)
         stops = [policy.prepare(stop) for stop in sampling.stop]
@@ -94,17 +94,21 @@ class Method:
         self.guard = guard
         self.masks = bool(self.letters or self.pattern or guard)
 
-    def _letters(self, model: Model, word: str) -> tuple[tuple[str, int | None], ...]:
+    def _letters(
+        self, model: Model, sampling: Sampling
+    ) -> tuple[tuple[str, int | None], ...]:
         """Return the letters that lines begin with, and what is read for each."""
         vocabulary, found = model.vocabulary, []
-        for letter in model.policy.prepare("".join(word.split())):
+        word = "".join((sampling.acrostic or "").split())
+        forbidden = model.policy.prepare(sampling.forbid or "")
+        for letter in model.policy.prepare(word):
+            if letter in forbidden:
+                raise ValueError(f"`forbid` excludes {letter!r} of `acrostic`")
             known = letter if letter in vocabulary else vocabulary.nearest(letter)
             place = None
             if known is not None and len(known) == 1:
                 place = int(vocabulary.encode(known)[0])
             if place is not None and self.chain.forbidden[place]:
-                if known == letter:
-                    raise ValueError(f"`forbid` excludes {letter!r} of `acrostic`")
                 place = None
             found.append((letter, place))
         return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import warnings
 from collections import deque
 from collections.abc import Iterable
 
@@ -139,7 +140,9 @@ def _require_possible(regex: str) -> None:
     if len(regex) > MAX_CHARACTERS:
         raise ValueError(f"`pattern` has more than {MAX_CHARACTERS:,} characters")
     try:
-        re.compile(regex)
+        with warnings.catch_warnings():  # of what Python may read otherwise some day
+            warnings.simplefilter("ignore")
+            re.compile(regex)
     except re.error as error:
         if "parenthes" in error.msg:  # closed by the group that the pattern is put into
             raise ValueError(f"`pattern` cannot be used: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Unpack
@@ -88,9 +89,11 @@ def generate_texts(
     Raises:
         UnknownCharacterError: the label or the seed text has characters that the model
             never saw.
-        ValueError: an option is out of range or asks for what the model cannot write, or
-            there is a label, and the model's items have none.
+        ValueError: `count` is negative, an option is out of range or asks for what the
+            model cannot write, or there is a label, and the model's items have none.
     """
+    if count is not None and not 0 <= count <= sys.maxsize:
+        raise ValueError(f"`count` must be 0 or more; got {count:,}")
     sampling = replace(sampling or Sampling(), **options)
     method = Method(model, sampling, guard)
     texts = [seed_text] if isinstance(seed_text, str) else seed_text

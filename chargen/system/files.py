@@ -83,6 +83,24 @@ _STRICT = json.JSONDecoder(
 )
 
 
+def save_file(path: Path, data: bytes) -> None:
+    """Write a file of the user's at a stroke: a link stays one, and who may read it stays.
+
+    A device or a pipe is written into.
+
+    Raises:
+        OSError: it cannot be written; a regular file is what it was.
+    """
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    target = Path(os.path.realpath(path))
+    mode = stat.S_IMODE(target.stat().st_mode) if exists(target) else None
+    replace_file(target, data)
+    if mode is not None:
+        target.chmod(mode)
+
+
 def read_json(path: Path, limit: int = MAX_JSON) -> Any:
     """Read a strict JSON file; a CheckpointError says what is wrong with it."""
     data = read_file(path, limit)

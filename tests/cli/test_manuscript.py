@@ -144,3 +144,12 @@ def test_it_is_rescued_to_the_home_folder_where_there_is_no_place_beside(
     with pytest.raises(OSError):
         Manuscript(tmp_path / "gone" / "poem.txt").rescue("b")
     assert (tmp_path / "poem.txt.rescued").read_text() == "a"
+
+
+def test_a_file_with_a_long_name_can_be_rescued(tmp_path):
+    path = tmp_path / ("海" * 80 + ".txt")  # 244 bytes of the 255 that a name may have
+    found = Manuscript(path)
+    found.save("saved", path)
+    rescued = found.rescue("not saved")
+    assert rescued.parent == tmp_path and rescued.read_text("utf-8") == "not saved"
+    assert rescued.name.startswith("海" * 60)

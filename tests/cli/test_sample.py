@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -306,3 +308,75 @@ def test_a_text_around_a_word_is_guarded_on_both_sides():
     assert len([line for line in guarded if line]) == 4
     for line in guarded:
         assert not any(line[i : i + 7] in copied for i in range(len(line) - 6))
+
+
+# --- files and records of the user's ------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and modes are POSIX")
+def test_a_link_stays_a_link_and_a_private_file_private():
+    private, link = Path("private.txt"), Path("link.txt")
+    private.write_text("old", encoding="utf-8")
+    private.chmod(0o600)
+    link.symlink_to(private)
+    sample("--length", 5, "--out", link)
+    assert link.is_symlink()
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert private.read_text("utf-8") == lines(texts(count=1, length=5)[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX")
+def test_a_pipe_is_written_into_and_stays_one():
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    sample("--length", 5, "--out", "pipe")
+    assert os.read(reader, 100).decode() == lines(texts(count=1, length=5)[0])
+    os.close(reader)
+    assert stat.S_ISFIFO(os.stat("pipe").st_mode)
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_drawn(monkeypatch):
+    monkeypatch.setattr("chargen.cli.task.generate", pytest.fail)
+    monkeypatch.setattr("chargen.cli.task.generate_texts", pytest.fail)
+    for path, said in (("no/x.txt", "there is no folder 'no'"), ("", "it names no file")):
+        assert said in sample("--out", path, code=2).output
+
+
+def test_a_dash_is_stdout():
+    assert sample("--length", 5, "--out", "-").stdout == sample("--length", 5).stdout
+    assert not Path("-").exists()
+
+
+def test_a_record_says_what_was_not_to_be_copied_and_of_which_files():
+    Path("c.txt").write_text("abcde", encoding="utf-8")
+    options = ("--count", 2, "--length", 9, "--json", "--corpus", "c.txt", "--no-copy", 2)
+    for line in sample(*options).stdout.splitlines():
+        record = json.loads(line)
+        digest = hashlib.sha256(b"abcde").hexdigest()
+        assert record["no_copy"] == 2
+        assert record["corpus"] == [{"name": "c.txt", "sha256": digest}]
+        assert "new" not in record and "unique" not in record
+    write_item_run(Path("checkpoints/items"))
+    items = ("--unique", "--new", "--corpus", "c.txt", "--seed", 1, "--json")
+    record = json.loads(invoke("sample", "items", *items).stdout)
+    assert record["unique"] and record["new"] and record["corpus"][0]["name"] == "c.txt"
+
+
+def test_lines_of_seeds_end_at_line_ends_alone():
+    Path("seeds.txt").write_bytes("a\u2028b\r\nc\x0cd\n".encode())
+    options = ("--seeds-from", "seeds.txt", "--unknown", "skip", "--length", 3, "--json")
+    found = [json.loads(line) for line in sample(*options).stdout.splitlines()]
+    assert len(found) == 2
+
+
+def test_more_texts_than_can_be_counted_are_refused():
+    write_item_run(Path("checkpoints/items"))
+    done = invoke("sample", "items", "--count", 2**63, "--unique", code=2)
+    assert "--count" in done.output
+    with pytest.raises(ValueError, match="`count` must be 0 or more; got -1"):
+        generate_texts(chargen.load(TINY), count=-1, accept=bool)
+
+
+def test_a_letter_that_the_model_lacks_can_be_forbidden_in_an_acrostic():
+    done = sample("--acrostic", "É", "--forbid", "É", "--length", 9, code=2)
+    assert "--forbid excludes 'É' of --acrostic" in done.output
