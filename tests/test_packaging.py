@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -365,6 +366,28 @@ def test_the_bundled_checkpoint_without_tensorflow(
 def test_help_without_tensorflow(without_tensorflow: Environment, tmp_path: Path) -> None:
     assert "train" in without_tensorflow.output("--help", cwd=tmp_path)
     assert "--units" in without_tensorflow.output("train", "--help", cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_packages_that_the_readme_names_for_sampling_are_enough(
+    wheel: Path, tmp_path: Path
+) -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    (line,) = re.findall(r"^pip install (numpy .*)$", readme, re.M)
+    environment = Environment(tmp_path / "venv").create()
+    environment.install(*line.split())
+    environment.install("--no-deps", wheel)
+    for command in (
+        "sample harbour-plays --length 20 --seed 1",
+        "sample minerals --new --corpus minerals --count 2 --seed 1",
+        "eval harbour-plays",
+        "restore harbour-plays th_",
+        "info harbour-plays",
+        "runs",
+        "corpora inspect minerals",
+        "cache",
+    ):
+        assert environment.output(*command.split(), cwd=tmp_path) or command == "cache"
 
 
 @pytest.mark.slow
