@@ -71,11 +71,9 @@ class Manuscript:
         Raises:
             OSError: it cannot be written; the file is what it was.
         """
-        target = Path(os.path.realpath(path))  # a link stays one
-        if exists(target) and not target.is_file():  # a folder, a device
+        if exists(path) and not path.is_file():  # a folder, a device
             raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        written = self._bom + text.replace("\n", self._newline)
-        _write(target, written)
+        _write(path, self._bom + text.replace("\n", self._newline))
         self.path, self.saved, self._known = path, text, _version(path)
         self.forget()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chargen.sampling.copies import CopyIndex
@@ -77,12 +76,14 @@ def copied(model: Model, train: Part) -> Copied:
 
 
 def _of_running_text(samples: list[Sample], train: Part, model: Model) -> Copied:
-    order = slice(None, None, -1 if model.policy.backward else 1)
-    texts = [sample.text[order] for sample in samples]  # as the training part is read
-    index = CopyIndex.of([_text(train, model)], SPAN)
+    texts = [model.policy.arrange(sample.text) for sample in samples]  # as `train` is read
+    text = "".join(
+        model.vocabulary.decode(block.tolist(), mark=MARK)
+        for block in blocks(train, max(0, len(train) - MOST_INDEXED))
+    )
+    index, known = CopyIndex.of([[text]], SPAN), set(text.split("\n"))
     spans = [end - start for text in texts for start, end in index.spans(text)]
     lines = [line for text in texts for line in _whole_lines(text)]
-    known = set(_lines(_text(train, model)))
     total = sum(map(len, texts))
     return Copied(
         characters=total,
@@ -94,20 +95,3 @@ def _of_running_text(samples: list[Sample], train: Part, model: Model) -> Copied
 def _whole_lines(text: str) -> list[str]:
     """Return the lines of a text that are not blank, without the two that are cut off."""
     return [line for line in text.split("\n")[1:-1] if line.strip()]
-
-
-def _text(train: Part, model: Model) -> Iterator[str]:
-    """Yield the end of a training part, in blocks."""
-    characters = (*model.vocabulary.characters, *(MARK for _ in model.vocabulary.marks))
-    skipped = max(0, len(train) - MOST_INDEXED)
-    for block in blocks(train, skipped):
-        yield "".join([characters[i] for i in block.tolist()])
-
-
-def _lines(pieces: Iterator[str]) -> Iterator[str]:
-    """Yield the lines of a text that comes in pieces."""
-    held = ""
-    for piece in pieces:
-        *lines, held = (held + piece).split("\n")
-        yield from lines
-    yield held

@@ -22,7 +22,7 @@ from chargen.text.lists import looks_like_a_list
 from chargen.text.oddities import Finding, Oddities, findings
 from chargen.text.parts import NOTHING, Plain
 from chargen.text.policy import TextPolicy
-from chargen.text.vocabulary import MANY, RARE, SHARE_FOLDED, Ids, codes_of
+from chargen.text.vocabulary import RARE, Folding, Ids, codes_of
 
 PIECE = 2**20
 """Characters that are looked at at a time. What is split between two pieces is overlooked;
@@ -95,8 +95,7 @@ class Inspection:
     @property
     def kept(self) -> int:
         """How many different characters are left when rare ones are folded by default."""
-        pays = self.distinct > MANY
-        pays = pays and self.rare_characters < SHARE_FOLDED * self.characters
+        pays = Folding.pays(self.distinct, self.rare_characters, self.characters)
         return self.distinct - self.rare if pays else self.distinct
 
     @property

@@ -131,10 +131,10 @@ class Vocabulary:
         places = np.searchsorted(self._sorted, codes).clip(max=len(self.characters) - 1)
         return np.where(self._sorted[places] == codes, self._order[places], -1)
 
-    def decode(self, ids: Iterable[int] | Ids) -> str:
-        """Return the text that ids stand for; marks leave nothing."""
+    def decode(self, ids: Iterable[int] | Ids, *, mark: str = "") -> str:
+        """Return the text that ids stand for; each mark leaves `mark`."""
         count = len(self.characters)
-        return "".join(self.characters[i] for i in ids if i < count)
+        return "".join(self.characters[i] if i < count else mark for i in ids)
 
     def near_misses(self, character: str) -> list[str]:
         """Return the vocabulary's characters that are often meant by `character`.
@@ -229,6 +229,17 @@ class Folding:
     def __post_init__(self) -> None:
         check_options(self)
 
+    @staticmethod
+    def pays(different: int, rare_characters: int, characters: int) -> bool:
+        """Whether rare characters are folded by default.
+
+        Args:
+            different: how many different characters a text has.
+            rare_characters: how often those that occur fewer than ten times do, together.
+            characters: how many characters the text has.
+        """
+        return different > MANY and rare_characters < SHARE_FOLDED * characters
+
     def kept(self, counts: Counts) -> npt.NDArray[np.bool_]:
         """Return which characters stay, bool (n,), given how often each occurs, (n,).
 
@@ -237,8 +248,8 @@ class Folding:
         """
         least = self.min_count
         if least is None:
-            rare = counts[counts < RARE].sum()
-            pays = len(counts) > MANY and rare < SHARE_FOLDED * counts.sum()
+            rare = int(counts[counts < RARE].sum())
+            pays = self.pays(len(counts), rare, int(counts.sum()))
             least = RARE if pays and self.max_vocabulary is None else 1
         kept = counts >= least
         if self.max_vocabulary is not None:

@@ -19,9 +19,7 @@ from chargen.text.parts import Items, Plain
 HARDLY = 20  # updates: no model has learned anything by then
 PROGRESS = 0.005  # nats: what a longer run has to gain to be worth it
 OVERFITTING = 0.02  # nats above the best at the end
-UNLIKE = (
-    0.5  # nats: how much harder to count the end of a text is, if it is of another kind
-)
+UNLIKE = 0.5  # nats by which the end of a text is harder to count if it is unlike the rest
 
 
 def describe_loss(nats: float) -> str:
@@ -106,7 +104,8 @@ def worse_than_counting(counted: float, judged: Verdict, corpus: Corpus) -> str:
 def _cause(counted: float, judged: Verdict, corpus: Corpus) -> str:
     train = corpus.train
     if not isinstance(train, Items):
-        if looks_like_a_list(_beginning(corpus)):
+        beginning = corpus.vocabulary.decode(train.read(0, HEAD).tolist(), mark=" ")
+        if looks_like_a_list(beginning):
             return (
                 "the text looks like a list, which is learned better item by item: try "
                 "`documents` lines"
@@ -128,9 +127,3 @@ def _cause(counted: float, judged: Verdict, corpus: Corpus) -> str:
             "knows the language: try `init_from` harbour-plays"
         )
     return "the model may be too small, or learn too fast: try `learning_rate` or `units`"
-
-
-def _beginning(corpus: Corpus) -> str:
-    """Return the first characters of the training part; a space for each mark."""
-    characters = (*corpus.vocabulary.characters, *(" " for _ in corpus.vocabulary.marks))
-    return "".join([characters[i] for i in corpus.train.read(0, HEAD).tolist()])
