@@ -33,10 +33,11 @@ def tiny_checkpoint(
     step: int = 1,
     seed: int = 0,
     scale: float = 1.0,
+    tied: bool = False,
     **changes: Any,
 ) -> Checkpoint:
     """Return a checkpoint with random weights; `changes` replace its other parts."""
-    model = ModelConfig(cell, units, layers, embedding_size, 0.1)
+    model = ModelConfig(cell, units, layers, embedding_size, 0.1, tied)
     random = np.random.default_rng(seed)
     weights = {
         name: (random.normal(size=shape) * scale + 0.0).astype(np.float32)  # never -0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import shlex
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chargen.cli.command import TYPED
-from chargen.cli.options import format_value, option
+from chargen.cli.options import flag, format_value, option
 from chargen.errors import CheckpointError, DamagedError, TextError
 from chargen.text.sources import STANDARD_INPUT
 from chargen.training.settings import FIXED
@@ -120,11 +121,12 @@ def train_command(resolved: Resolved, settings: Settings) -> str:
         for name, value in [*values.items()]
         if value is False or value is True
     }
-    words += [option(name) for name, wanted in flags.items() if wanted]
     if request.init_from is not None:
         words += ["--init-from", request.init_from]
         words += ["--drop-unused"] * request.drop_unused
         values = {name: value for name, value in values.items() if name not in FIXED}
+        flags = {name: wanted for name, wanted in flags.items() if name not in FIXED}
+    words += filter(None, itertools.starmap(flag, flags.items()))
     for name, value in values.items():
         words += [option(name), format_value(name, value)]
     return shlex.join(words)

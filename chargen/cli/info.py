@@ -128,8 +128,8 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
         (
             "model",
             f"{model.layers} × {CELLS[model.cell].keras} of {model.units} units, "
-            f"embedding {model.embedding_size}, dropout {model.dropout:g}, "
-            f"{model.parameters(size):,} parameters",
+            f"embedding {model.embedding_size}{', tied' * model.tied}, "
+            f"dropout {model.dropout:g}, {model.parameters(size):,} parameters",
         )
     ]
     for source in found.corpus:

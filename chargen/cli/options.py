@@ -218,8 +218,12 @@ def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[
         "common": described.common,
         "help": described.help,
     }
+    names = option(name)
     if isinstance(described.kind, Flag):
         arguments |= {"is_flag": True}
+        if described.default is not None:  # what is chosen can be chosen otherwise
+            names += f"/{_without(name)}"
+            arguments |= {"default": value, "show_default": described.default}
     else:
         arguments |= {
             "type": _type_of(described.kind),
@@ -237,7 +241,7 @@ def setting(name: str, value: Any, described: Option, **more: Any) -> Callable[[
         arguments |= {"multiple": True, "metavar": "TEXT"}
     if isinstance(described.kind, Numbers):
         arguments |= {"multiple": True, "metavar": "CHAR=X", "callback": _numbers}
-    return click.option(option(name), name, **{**arguments, **more})
+    return click.option(names, name, **{**arguments, **more})
 
 
 def settings(record: Any, **different: dict[str, Any]) -> Callable[[F], F]:
@@ -274,6 +278,20 @@ def option(setting: str) -> str:
     return "--for" if setting == "seconds" else "--" + setting.replace("_", "-")
 
 
+def _without(setting: str) -> str:
+    return "--no-" + setting.replace("_", "-")
+
+
+def flag(setting: str, wanted: bool) -> str | None:
+    """Return what says on the command line that a flag is wanted, or not; None if nothing.
+
+    Nothing says that a flag is not wanted which nobody but the user would choose.
+    """
+    if wanted:
+        return option(setting)
+    return _without(setting) if DESCRIBED[setting].default is not None else None
+
+
 def format_value(setting: str, value: object) -> str:
     """Write a setting as the command line reads it."""
     if setting in DURATIONS:
@@ -302,6 +320,8 @@ def _as_option(match: re.Match[str]) -> str:
         return match[0]
     if isinstance(value, tuple):  # several files
         return " ".join(f"{option(name)} {shlex.quote(str(each))}" for each in value)
-    if isinstance(value, bool):  # a flag; there is none for what it is without it
+    if isinstance(value, bool) and name in DESCRIBED:
+        return flag(name, value) or f"no {option(name)}"
+    if isinstance(value, bool):
         return option(name) if value else f"no {option(name)}"
     return f"{option(name)} {shlex.quote(format_value(name, value))}"

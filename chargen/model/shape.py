@@ -7,7 +7,16 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from chargen.checks import CHOSEN, Choice, Real, Whole, check_options, documented, option
+from chargen.checks import (
+    CHOSEN,
+    Choice,
+    Flag,
+    Real,
+    Whole,
+    check_options,
+    documented,
+    option,
+)
 from chargen.model.cells import CELLS
 
 # A reader allocates nothing for a model beyond these (docs/checkpoints.md).
@@ -50,6 +59,14 @@ class ModelConfig:
         group="model",
         default=CHOSEN,
     )
+    tied: bool = option(
+        False,
+        Flag(),
+        "Let characters have the same vectors where they are read and where they are "
+        "predicted, which suits a large vocabulary.",
+        group="model",
+        default=CHOSEN,
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -62,7 +79,9 @@ class ModelConfig:
         """Return the shape of every weight by its name, in the checkpoint's order.
 
         The layout and the order of the gates are Keras's: i, f, c, o for LSTM; z, r, h
-        for GRU, with a bias of shape (2, 3H), the inputs' row first.
+        for GRU, with a bias of shape (2, 3H), the inputs' row first. A tied model has no
+        (H, V) kernel: its logits are h P Eᵀ + b, with the embedding E (V, E) and the
+        projection P = dense.kernel (H, E) (Press & Wolf 2017; arXiv 1608.05859).
         """
         units, cell = self.units, CELLS[self.cell]
         columns = len(cell.gates) * units
@@ -74,7 +93,8 @@ class ModelConfig:
             shapes[f"rnn.{i}.kernel"] = (inputs, columns)
             shapes[f"rnn.{i}.recurrent_kernel"] = (units, columns)
             shapes[f"rnn.{i}.bias"] = cell.bias_shape(units)
-        shapes["dense.kernel"] = (units, vocabulary_size)
+        outputs = self.embedding_size if self.tied else vocabulary_size
+        shapes["dense.kernel"] = (units, outputs)
         shapes["dense.bias"] = (vocabulary_size,)
         return shapes
 

@@ -41,6 +41,10 @@ MAX_SETTINGS = 1_000
 
 MARKS = ("end", "unknown")
 
+_SHAPE = ("cell", "units", "layers", "embedding_size", "dropout")
+MODEL: Mapping[int, tuple[str, ...]] = {1: _SHAPE, 2: (*_SHAPE, "tied")}
+"""The keys of `model`, by format."""
+
 TEXT_VALUES: Mapping[int, Mapping[str, tuple[object, ...]]] = {
     1: {
         "newlines": ("lf",),
@@ -120,7 +124,8 @@ class Checkpoint:
         settings = dict(self.training)
         old = [source.to_dict(1) for source in self.corpus]
         same = recorded_sources(old, settings) == self.corpus
-        return 1 if self.text == known and same and not self.vocabulary.marks else 2
+        plain = not self.vocabulary.marks and not self.model.tied
+        return 1 if self.text == known and same and plain else 2
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -137,7 +142,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     manifest = {
         "format": checkpoint.format,
         "chargen": checkpoint.chargen,
-        "model": checkpoint.model.to_dict(),
+        "model": {n: getattr(checkpoint.model, n) for n in MODEL[checkpoint.format]},
         "vocabulary": list(checkpoint.vocabulary.characters),
         "marks": checkpoint.vocabulary.marks,
         "text": {name: getattr(checkpoint.text, name) for name in TEXT[checkpoint.format]},
@@ -223,8 +228,7 @@ def _parse(manifest: object) -> tuple[Checkpoint, dict[str, Any]]:
     known = type(version) is int and version in TEXT
     _demand(known, f"format is not one of 1 to {NEWEST}")
     _demand(isinstance(top["chargen"], str), "chargen is not a version")
-    names = ("cell", "units", "layers", "embedding_size", "dropout")
-    model = ModelConfig(**_object(top["model"], "model", names))
+    model = ModelConfig(**_object(top["model"], "model", MODEL[version]))
     characters = top["vocabulary"]
     _demand(isinstance(characters, list), "vocabulary is not a list")
     _demand(0 < len(characters) <= MAX_CHARACTERS, "vocabulary has no plausible size")

@@ -12,8 +12,10 @@ Equations, with x = the layer's input, h = its state, * elementwise, and Keras's
 
 The first layer's product is folded into a table, `embedding @ K + b`, so that a step only
 reads a row of it. With a vast vocabulary the table could have more numbers than the model;
-then it is not made. A text's end mark is read from zero states: nothing of an item reaches
-the next one. Shapes: B texts side by side, H units, G gates, V characters and marks.
+then it is not made. A tied model's logits are two products, h' P and that times Eᵀ, which
+are fewer multiplications than the one with P Eᵀ. A text's end mark is read from zero
+states: nothing of an item reaches the next one. Shapes: B texts side by side, H units, G
+gates, V characters and marks.
 
 Inside, what belongs to a layer's gates is laid out as (G, B, H), gate by gate.
 
@@ -115,17 +117,21 @@ class Engine:
         names = [
             f"rnn.{i}.{kind}" for kind in ("kernel", "recurrent_kernel") for i in layers
         ]
-        dense = _flushed(weights["dense.kernel"])
-        *matrices, self._dense_kernel = _in_one_piece([*map(columns, names), dense])
-        self._size = sum(map(np.size, [*matrices, self._dense_kernel]))
-        self._kernels, self._recurrent = matrices[: len(layers)], matrices[len(layers) :]
+        output = [_flushed(weights["dense.kernel"])]
+        output += [_flushed(weights["embedding"])] * config.tied
+        matrices = _in_one_piece([*map(columns, names), *output])
+        self._size = sum(map(np.size, matrices))
+        self._dense_kernel = matrices[len(names)]
+        self._embedding = matrices[-1] if config.tied else _flushed(weights["embedding"])
+        self._kernels = matrices[: len(layers)]
+        self._recurrent = matrices[len(layers) : len(names)]
         biases = [columns(f"rnn.{i}.bias") for i in layers]
         if CELLS[config.cell].two_biases:
             self._recurrent_biases = [bias[1].reshape(-1, 1, units) for bias in biases]
             biases = [bias[0] for bias in biases]
         biases = [_lifted(bias, units) for bias in biases]
         self._biases = [bias.reshape(-1, 1, units) for bias in biases]
-        self._embedding, self._table = _flushed(weights["embedding"]), None
+        self._table = None
         width = self._kernels[0].shape[1]
         if len(vocabulary) * width <= config.parameters(len(vocabulary)):
             table = _flushed(self._embedding @ self._kernels[0] + biases[0])
@@ -219,6 +225,8 @@ class Engine:
                 x = self._table[ids, :, 0].swapaxes(0, 1)
             new.append(self._cell(i, x, before))
         logits: Array = np.dot(new[-1][0], self._dense_kernel)
+        if self.config.tied:
+            logits = np.dot(logits, self._embedding.T)
         logits += self._dense_bias
         return logits, State(tuple(new))
 

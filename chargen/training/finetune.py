@@ -2,7 +2,8 @@
 
 Characters are matched by identity. A character that the model has not met gets the mean of
 the old embeddings with a little noise, and a logit that says how common it is, whatever
-came before: until it is trained, all other characters keep their odds. NumPy only.
+came before: until it is trained, all other characters keep their odds. In a tied model,
+whose logits depend on the embedding, its embedding is 0. NumPy only.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ def grow(
 
     Returns:
         float32 arrays by name. A new character has the embedding mean + noise, a zero
-        column in `dense.kernel`, and the bias log(s) + log Z - log(1 - S): s is its
-        share of the training part, S that of all new characters, and log Z the
-        logarithm of the old characters' summed exponentials, averaged over the text.
+        column in `dense.kernel` (in a tied model, the embedding 0 instead of both), and
+        the bias log(s) + log Z - log(1 - S): s is its share of the training part, S that
+        of all new characters, and log Z the logarithm of the old characters' summed
+        exponentials, averaged over the text.
     """
     new, old = corpus.vocabulary, before.vocabulary
     places = {symbol: i for i, symbol in enumerate(_symbols(old))}
@@ -52,12 +54,15 @@ def grow(
     embedding = weights["embedding"]
     random = np.random.default_rng(seed)
     noise = random.normal(0, NOISE, (len(new), embedding.shape[1])) * embedding.std(0)
-    weights["embedding"] = (embedding.mean(0) + noise).astype(np.float32)
+    tied = before.model.tied
+    drawn = np.zeros_like(noise) if tied else embedding.mean(0) + noise
+    weights["embedding"] = drawn.astype(np.float32)
     weights["embedding"][kept] = embedding[rows]
 
-    kernel = np.zeros((weights["dense.kernel"].shape[0], len(new)), np.float32)
-    kernel[:, kept] = weights["dense.kernel"][:, rows]
-    weights["dense.kernel"] = kernel
+    if not tied:
+        kernel = np.zeros((weights["dense.kernel"].shape[0], len(new)), np.float32)
+        kernel[:, kept] = weights["dense.kernel"][:, rows]
+        weights["dense.kernel"] = kernel
 
     bias = np.zeros(len(new), np.float32)
     bias[kept] = weights["dense.bias"][rows]

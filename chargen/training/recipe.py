@@ -13,24 +13,29 @@ from typing import Any
 
 import numpy as np
 
+from chargen.system.blas import one_thread
 from chargen.system.hardware import cores
 from chargen.training.plan import chosen_precision
 from chargen.training.settings import Settings
 
-CHOSEN = ("units", "batch_size", "seq_length", "learning_rate", "dropout")
+CHOSEN = ("units", "tied", "batch_size", "seq_length", "learning_rate", "dropout")
 """Settings that the rule chooses."""
 
 START = 9.0  # about how many seconds of a run pass before its first update
 EVALUATING = 0.05  # share of a run's time that evaluations take, at most
 
 # Characters per second that a step of the middle rung trains, for each GFLOP/s at which all
-# cores together multiply small float32 matrices; measured (benchmarks/RESULTS.md).
-PER_GFLOPS = {"bfloat16": 150.0, "float32": 100.0}
+# cores together multiply float32 matrices; measured (benchmarks/RESULTS.md).
+PER_GFLOPS = {"bfloat16": 130.0, "float32": 100.0}
 STOCK_SHARE = 0.5  # of that, with Keras's own layers
 
 # What the output layer and the embedding add to a rung's `cost` for each character of the
-# vocabulary: so much, and so much for each unit; measured (benchmarks/RESULTS.md).
-OUTPUT, OUTPUT_UNIT = 7.1e-5, 6.4e-7
+# vocabulary: so much, and so much for each number that the output layer multiplies a
+# character's vector with; measured (benchmarks/RESULTS.md).
+OUTPUT, OUTPUT_WIDTH = 7.1e-5, 6.4e-7
+
+TIED_FROM = 1000
+"""From so many different characters on, tied models are better (docs/recipe.md)."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,23 @@ class Rung:
     worth: float
     corpus: int
 
-    def cost_with(self, vocabulary_size: int) -> float:
-        """Return the time that a character takes, relative to the middle rung's `cost`."""
-        return self.cost + vocabulary_size * (OUTPUT + OUTPUT_UNIT * self.units)
+    def cost_with(self, vocabulary_size: int, tied_to: int | None = None) -> float:
+        """Return the time that a character takes, relative to the middle rung's `cost`.
+
+        Args:
+            vocabulary_size: V.
+            tied_to: the embedding size of a tied model; None for a model of its own output
+                layer.
+        """
+        return self.cost + vocabulary_size * (
+            OUTPUT + OUTPUT_WIDTH * (tied_to or self.units)
+        )
 
 
 LADDER = (
-    Rung(128, 16, 32, 7e-3, cost=0.45, worth=0, corpus=0),
+    Rung(128, 16, 32, 7e-3, cost=0.38, worth=0, corpus=0),
     Rung(256, 32, 32, 1e-2, cost=1.0, worth=0.5e6, corpus=15_000),
-    Rung(512, 64, 32, 8e-3, cost=3.2, worth=6e6, corpus=300_000),
+    Rung(512, 64, 32, 8e-3, cost=3.4, worth=6e6, corpus=300_000),
 )
 
 
@@ -86,15 +99,16 @@ def measured_speed(settings: Settings) -> float:
     This multiplies matrices for about a tenth of a second. TensorFlow's own speed would
     take seconds of compiling to measure; the ladder's rungs are far enough apart without.
     """
-    # Small enough for BLAS to use one thread, whatever else the machine is doing.
-    a = np.ones((64, 64), np.float32)
-    product = a @ a
+    # Large enough to come near to what the machine can do: how near small products come
+    # differs by a factor of two between machines.
+    a = np.ones((512, 512), np.float32)
     best, end = math.inf, time.perf_counter() + 0.1
-    while time.perf_counter() < end:
-        started = time.perf_counter()
-        for _ in range(20):
+    with one_thread:
+        product = a @ a
+        while time.perf_counter() < end:
+            started = time.perf_counter()
             np.matmul(a, a, out=product)
-        best = min(best, (time.perf_counter() - started) / 20)
+            best = min(best, time.perf_counter() - started)
     gflops = 2 * a.shape[0] ** 3 / best / 1e9 * (settings.threads or cores())
     speed = gflops * PER_GFLOPS[chosen_precision(settings.precision)]
     return speed * STOCK_SHARE if settings.stock else speed
@@ -120,24 +134,27 @@ def recommend(
         speed: what `measured_speed` returns; not used if `seconds` is None.
     """
     trained = _trained(settings, characters, seconds, speed)
+    tied = settings.tied if "tied" in given else vocabulary_size >= TIED_FROM
+    tied_to = settings.embedding_size if tied else None
     rung = LADDER[0]
     for candidate in LADDER:
         if "units" in given:
             fits = candidate.units <= settings.units
         else:
-            slower = candidate.cost_with(vocabulary_size) / candidate.cost
+            slower = candidate.cost_with(vocabulary_size, tied_to) / candidate.cost
             enough = trained >= candidate.worth * (slower if seconds is not None else 1)
             fits = enough and characters >= candidate.corpus
         if fits:
             rung = candidate
     chosen = {
         "units": rung.units,
+        "tied": tied,
         "batch_size": rung.batch_size,
         "seq_length": rung.seq_length,
         "learning_rate": rung.learning_rate,
     }
     if seconds is not None:
-        trained /= rung.cost_with(vocabulary_size)
+        trained /= rung.cost_with(vocabulary_size, tied_to)
     passes = trained / max(1, characters)
     chosen["dropout"] = dropout(passes)
     left = {name: value for name, value in chosen.items() if name not in given}

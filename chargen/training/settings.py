@@ -42,7 +42,7 @@ MAX_SECONDS = 1e9
 LENGTHS = ("seconds", "epochs", "steps")
 """Settings that say how long a run is: at most one of them is asked for."""
 
-FIXED = ("cell", "units", "layers", "embedding_size")
+FIXED = ("cell", "units", "layers", "embedding_size", "tied")
 """Settings of a trained model that training it further cannot change."""
 
 CHANGEABLE = (
@@ -75,6 +75,7 @@ class Settings:
     layers: int = same_option(ModelConfig, "layers")
     embedding_size: int = same_option(ModelConfig, "embedding_size")
     dropout: float = same_option(ModelConfig, "dropout")
+    tied: bool = same_option(ModelConfig, "tied")
     batch_size: int = option(
         16,
         Whole(1),
@@ -297,6 +298,7 @@ class GivenSettings(TypedDict, total=False):
     layers: int
     embedding_size: int
     dropout: float
+    tied: bool
     batch_size: int
     seq_length: int
     windows: str

@@ -31,7 +31,8 @@ def test_the_command_that_repeats_a_run_says_every_setting():
     given = {"steps": 7, "learning_rate": 1e-3, "windows": "shuffled"}
     words = repeated("story.txt", given)
     assert words[:2] == ["train", "story.txt"]
-    pairs = dict(zip(words[2::2], words[3::2], strict=True))
+    assert words[2] == "--no-tied"
+    pairs = dict(zip(words[3::2], words[4::2], strict=True))
     assert pairs["--steps"] == "7"
     assert pairs["--learning-rate"] == "0.001"
     assert pairs["--stride"] == "1"
@@ -47,9 +48,17 @@ def test_the_command_that_repeats_a_run_says_stock_and_threads():
     words = repeated(
         "story.txt", {"steps": 7, "stock": True, "threads": 3, "device": "cpu"}
     )
-    assert words[2] == "--stock"
-    pairs = dict(zip(words[3::2], words[4::2], strict=True))
+    assert words[2:4] == ["--no-tied", "--stock"]
+    pairs = dict(zip(words[4::2], words[5::2], strict=True))
     assert (pairs["--threads"], pairs["--device"]) == ("3", "cpu")
+
+
+def test_the_command_that_repeats_a_run_says_whether_it_is_tied():
+    assert "--no-tied" in repeated("story.txt", {"steps": 7})
+    assert "--tied" in repeated("story.txt", {"steps": 7, "tied": True})
+    write_run(Path("old"), 1, units=7, tied=True)
+    again = repeated("story.txt", {"steps": 7}, init_from="old")
+    assert not {"--tied", "--no-tied"} & set(again)  # it follows from the model
 
 
 def test_the_command_that_repeats_a_backward_run_is_backward():

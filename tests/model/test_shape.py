@@ -76,11 +76,12 @@ def test_a_shape_cannot_be_changed():
         layers=st.integers(1, MAX_LAYERS),
         embedding_size=st.integers(1, MAX_EMBEDDING_SIZE),
         dropout=st.floats(0, 1, exclude_max=True),
+        tied=st.booleans(),
     )
 )
 def test_a_shape_comes_back_from_json(chosen):
     values = json.loads(json.dumps(chosen.to_dict()))
-    assert list(values) == ["cell", "units", "layers", "embedding_size", "dropout"]
+    assert list(values) == ["cell", "units", "layers", "embedding_size", "dropout", "tied"]
     assert ModelConfig(**values) == chosen
 
 
@@ -101,6 +102,20 @@ def test_weight_shapes_are_those_of_keras_in_the_checkpoints_order(cell, columns
         ("dense.kernel", (4, 10)),
         ("dense.bias", (10,)),
     ]
+
+
+def test_a_tied_model_has_a_projection_in_the_place_of_an_output_layer():
+    own, tied = (ModelConfig(units=4, embedding_size=3, tied=t) for t in (False, True))
+    expected = {**own.weight_shapes(10), "dense.kernel": (4, 3)}
+    assert list(tied.weight_shapes(10).items()) == list(expected.items())
+    assert tied.parameters(10) == own.parameters(10) - 4 * (10 - 3)
+    assert list(tied.weight_shapes(3)) == list(own.weight_shapes(3))
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "true"])
+def test_tied_is_a_truth_value(value):
+    with pytest.raises(ValueError, match="tied"):
+        ModelConfig(tied=value)
 
 
 @pytest.mark.parametrize(("cell", "count"), [("rnn", 112), ("lstm", 208), ("gru", 188)])

@@ -61,14 +61,15 @@ def put(manifest: Manifest, path: tuple[Any, ...], value: object) -> None:
 
 
 def marked_checkpoint(
-    *, end: bool = True, unknown: bool = True, **parts: Any
+    *, end: bool = True, unknown: bool = True, tied: bool = False, **parts: Any
 ) -> Checkpoint:
     """A checkpoint of format 2: of items with labels from a folder, if it has an end."""
     vocabulary = Vocabulary(CHARACTERS, end=end, unknown=unknown)
-    model = ModelConfig("lstm", 5, 1, 3, 0.1)
+    model = ModelConfig("lstm", 5, 1, 3, 0.1, tied)
     shapes = model.weight_shapes(len(vocabulary))
     items = TextPolicy("gb18030", "any", "nfkc", True, "column", label=True)
     given = {
+        "model": model,
         "vocabulary": vocabulary,
         "weights": {name: np.ones(shape, np.float32) for name, shape in shapes.items()},
         "text": items if end else TextPolicy(newlines="keep"),
@@ -99,6 +100,21 @@ def test_round_trip(tmp_path: Path, cell: str, layers: int) -> None:
     checkpoint = tiny_checkpoint(cell, layers=layers, validation_loss=1.25, step=2**40)
     comes_back(tmp_path / "step", checkpoint)
     assert written_format(tmp_path / "step") == 1
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_round_trip_of_a_tied_model(tmp_path: Path, cell: str) -> None:
+    comes_back(tmp_path / "step", tiny_checkpoint(cell, layers=2, tied=True))
+    manifest = json.loads((tmp_path / "step" / MANIFEST).read_bytes())
+    assert (manifest["format"], manifest["model"]["tied"]) == (2, True)
+
+
+def test_weights_of_a_model_that_is_tied_or_not_and_says_the_other(tmp_path: Path) -> None:
+    for tied in (False, True):
+        step = tmp_path / str(tied)
+        write(step, marked_checkpoint(tied=tied))
+        edit_manifest(step, lambda m, tied=tied: m["model"].update(tied=not tied))
+        refused(step, WEIGHTS, "dense.kernel must be float32")
 
 
 @pytest.mark.parametrize("end", [False, True])
@@ -567,6 +583,7 @@ def test_missing_keys_at_every_level(step: Path) -> None:
     [
         (("text",), "label"),
         (("text",), "direction"),
+        (("model",), "tied"),
         (("corpus", 0), "role"),
         (("corpus", 0), "files"),
         (("corpus", 3), "role"),
@@ -578,7 +595,7 @@ def test_keys_of_the_other_format(
 ) -> None:
     """Format 2 has to have its keys, and format 1 must not have them."""
     values = {"label": False, "direction": "forward", "role": "train", "files": None}
-    value = values[key]
+    value = (values | {"tied": False})[key]
     edit_manifest(marked, lambda m: functools.reduce(lambda x, k: x[k], level, m).pop(key))
     refused(marked, MANIFEST, f"lacks ['{key}']")
     write(step.with_name("one"), tiny_checkpoint(corpus=(Source("train", "", 0, SHA),) * 4))
@@ -588,6 +605,8 @@ def test_keys_of_the_other_format(
 
 def test_a_manifest_under_the_other_format(step: Path, marked: Path) -> None:
     edit_manifest(step, lambda m: m.update(format=2))
+    refused(step, MANIFEST, "model lacks ['tied']")
+    edit_manifest(step, lambda m: m["model"].update(tied=False))
     refused(step, MANIFEST, "text lacks ['direction', 'label']")
     edit_manifest(step, lambda m: m["text"].update(label=False, direction="forward"))
     refused(step, MANIFEST, "a corpus entry lacks ['files', 'role']")
@@ -597,6 +616,8 @@ def test_a_manifest_under_the_other_format(step: Path, marked: Path) -> None:
     assert found.format == 1
 
     edit_manifest(marked, lambda m: m.update(format=1))
+    refused(marked, MANIFEST, "model ", "unknown ['tied']")
+    edit_manifest(marked, lambda m: m["model"].pop("tied"))
     refused(marked, MANIFEST, "marks, which format 1 does not have")
     edit_manifest(marked, lambda m: m.update(marks={}))
     refused(marked, MANIFEST, "text ", "unknown ['direction', 'label']")
@@ -692,6 +713,7 @@ WRONG_IN_FORMAT_2: dict[tuple[Any, ...], list[Any]] = {
         *(None, True, False, 0, -1, str(SIZE + 1), SIZE + 1.0, [SIZE + 1], {}),
         *(SIZE, SIZE + 2, 2**31, 2**63, 10**400),
     ],
+    ("model", "tied"): [None, 0, 1, 0.0, 1.0, "false", "", [], {}],
     ("text", "newlines"): [None, "crlf", "LF", "", 1, ["any"], True, {}],
     ("text", "normalize"): [None, "NFC", "nfd", "nfkd", False, "", 0, []],
     ("text", "lowercase"): [None, 0, 1, 0.0, 1.0, "false", "", []],
@@ -1116,7 +1138,9 @@ PLACES = places(
     {
         "format": 1,
         "chargen": "",
-        "model": dict.fromkeys(("cell", "units", "layers", "embedding_size", "dropout")),
+        "model": dict.fromkeys(
+            ("cell", "units", "layers", "embedding_size", "dropout", "tied")
+        ),
         "vocabulary": [0, 1],
         "marks": dict.fromkeys(("end", "unknown")),
         "text": dict.fromkeys(

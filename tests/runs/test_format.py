@@ -143,7 +143,9 @@ class Stranger:
             shapes[f"rnn.{i}.kernel"] = (units if i else inputs, columns)
             shapes[f"rnn.{i}.recurrent_kernel"] = (units, columns)
             shapes[f"rnn.{i}.bias"] = (2, columns) if self.cell == "gru" else (columns,)
-        shapes["dense.kernel"], shapes["dense.bias"] = (units, size), (size,)
+        tied = self.about["model"].get("tied", False)
+        shapes["dense.kernel"] = (units, inputs if tied else size)
+        shapes["dense.bias"] = (size,)
         assert {name: array.shape for name, array in weights.items()} == shapes
 
     def begin(self) -> None:
@@ -170,7 +172,10 @@ class Stranger:
                 u = sigma(z + z1)
                 h = u * h + (1 - u) * np.tanh(n + sigma(r + r1) * n1)
             x = self.h[i] = h
-        return x @ w["dense.kernel"] + w["dense.bias"]
+        x = x @ w["dense.kernel"]
+        if self.about["model"].get("tied"):
+            x = x @ w["embedding"].T
+        return x + w["dense.bias"]
 
     def start(self) -> str:
         if "\n" in self.characters:
@@ -282,9 +287,25 @@ def test_a_stranger_writes_the_same_text(tmp_path: Path, cell: str, layers: int)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_the_texts_compared_are_no_trivial_ones(tmp_path: Path, cell: str) -> None:
+def test_a_stranger_writes_the_same_text_with_a_tied_model(
+    tmp_path: Path, cell: str
+) -> None:
     run = tmp_path / "run"
-    write_run(run, 7, cell=cell, layers=2, units=8, embedding_size=4)
+    write_run(run, 7, cell=cell, layers=2, units=8, embedding_size=4, tied=True)
+    stranger = Stranger(run)
+    assert stranger.about["format"] == 2
+    for seed_text, temperature, seed in (("", 0, 0), ("bad cab", 0.8, 2**40 + 3)):
+        expected = text_of_chargen(run, seed_text, temperature, seed)
+        assert stranger.write(seed_text, LENGTH, temperature, seed) == expected
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_texts_compared_are_no_trivial_ones(
+    tmp_path: Path, cell: str, tied: bool
+) -> None:
+    run = tmp_path / "run"
+    write_run(run, 7, cell=cell, layers=2, units=8, embedding_size=4, tied=tied)
     text = text_of_chargen(run, "", 0.8, 1)
     assert len(set(text)) > 3
     assert text != text_of_chargen(run, "", 0.8, 2)
@@ -558,7 +579,7 @@ def test_the_keys_are_those_of_the_page(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "two" / "checkpoint.json").read_bytes())
     assert manifest["format"] == 2
     assert paths_of(manifest) == documented_keys(2)
-    assert len(documented_keys(2) - documented_keys(1)) == 6
+    assert len(documented_keys(2) - documented_keys(1)) == 7
 
 
 def test_the_values_of_the_page_are_those_of_the_code() -> None:

@@ -63,15 +63,19 @@ def plain_step(checkpoint, i, state):
             new = [update * h + (1 - update) * candidate]
         after.append(new)
         x = new[0]
-    return x @ weights["dense.kernel"] + weights["dense.bias"], after
+    x = x @ weights["dense.kernel"]
+    if checkpoint.model.tied:
+        x = x @ weights["embedding"].T
+    return x + weights["dense.bias"], after
 
 
+@pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("halves", [False, True])
 @pytest.mark.parametrize("texts", [1, 2, 3, 4, 7, 11])
 @depths
 @cells
-def test_a_step_computes_the_equations(cell, layers, texts, halves, monkeypatch):
-    checkpoint = tiny_checkpoint(cell, layers=layers)
+def test_a_step_computes_the_equations(cell, layers, texts, halves, tied, monkeypatch):
+    checkpoint = tiny_checkpoint(cell, layers=layers, tied=tied)
     model, random = Engine.from_checkpoint(checkpoint), np.random.default_rng(texts)
     state, count = model.zero_state(texts), 2 if cell == "lstm" else 1
     plain = [[[np.zeros(5)] * count] * layers for _ in range(texts)]
@@ -88,9 +92,12 @@ def test_a_step_computes_the_equations(cell, layers, texts, halves, monkeypatch)
             np.testing.assert_allclose(logits[row], expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("tied", [False, True])
 @cells
-def test_matrices_that_are_moved_together_stay_what_they_are(cell):
-    checkpoint = tiny_checkpoint(cell, units=230, layers=2, embedding_size=7, scale=0.05)
+def test_matrices_that_are_moved_together_stay_what_they_are(cell, tied):
+    checkpoint = tiny_checkpoint(
+        cell, units=230, layers=2, embedding_size=7, scale=0.05, tied=tied
+    )
     model, expected = Engine.from_checkpoint(checkpoint), []
     state = model.zero_state()
     plain = [[np.zeros(230)] * (2 if cell == "lstm" else 1)] * 2

@@ -28,9 +28,11 @@ def text(characters: str, name: str = "new.txt") -> Encoded:
     return encode_text(characters, name)
 
 
-def grown(cell: str = "lstm", *, drop: bool = False) -> tuple[Checkpoint, Corpus, Engine]:
+def grown(
+    cell: str = "lstm", *, drop: bool = False, tied: bool = False
+) -> tuple[Checkpoint, Corpus, Engine]:
     """A random model of OLD, the corpus NEW, and the model carried over to it."""
-    before = tiny_checkpoint(cell, units=7, layers=2, characters=OLD)
+    before = tiny_checkpoint(cell, units=7, layers=2, characters=OLD, tied=tied)
     known = "" if drop else OLD
     corpus = split(text(NEW), 0.1, vocabulary_of([text(NEW)], Vocabulary(known)))
     weights = grow(before, corpus, seed=3)
@@ -47,10 +49,11 @@ def probabilities(model: Engine, characters: str) -> np.ndarray:
     return np.array(rows)
 
 
+@pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("drop", [False, True], ids=["kept", "dropped"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_old_characters_keep_their_odds(cell: str, drop: bool) -> None:
-    before, corpus, after = grown(cell, drop=drop)
+def test_old_characters_keep_their_odds(cell: str, drop: bool, tied: bool) -> None:
+    before, corpus, after = grown(cell, drop=drop, tied=tied)
     kept = [c for c in OLD if c in corpus.vocabulary]
     assert ("z" in kept) is not drop
     old = Engine(before.model, before.vocabulary, before.weights)
@@ -62,8 +65,9 @@ def test_old_characters_keep_their_odds(cell: str, drop: bool) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
-def test_new_characters_get_about_their_share() -> None:
-    _, corpus, after = grown()
+@pytest.mark.parametrize("tied", [False, True])
+def test_new_characters_get_about_their_share(tied: bool) -> None:
+    _, corpus, after = grown(tied=tied)
     fresh = [c for c in corpus.vocabulary.characters if c not in OLD]
     assert fresh == [" ", "!", ",", ".", ";", "中"]
     shares = np.bincount(corpus.train.read(), minlength=len(corpus.vocabulary)) / len(

@@ -43,6 +43,17 @@ def test_a_measurement_that_is_a_fifth_off_changes_nothing_in_the_middle_of_a_ru
         assert made["units"] == rung.units
 
 
+def test_a_large_vocabulary_is_tied_and_a_tied_model_trains_faster():
+    few, many = (chosen(400_000, seconds=300.0, different=n) for n in (65, 6257))
+    assert not few.settings["tied"] and many.settings["tied"]
+    own, tied = (
+        chosen(400_000, seconds=300.0, different=6257, units=512, tied=t)
+        for t in (False, True)
+    )
+    assert tied.passes / own.passes == pytest.approx(803.7 / 593.4, abs=0.1)
+    assert "tied" not in own.settings
+
+
 def test_without_a_time_the_length_decides_and_the_speed_is_not_looked_at():
     one = chosen(100_000, speed=0.0, epochs=20)
     assert one == chosen(100_000, speed=1e9, epochs=20)
@@ -78,19 +89,26 @@ def test_passes_are_those_of_the_chosen_size():
 @pytest.mark.parametrize("rung", LADDER, ids=lambda rung: str(rung.units))
 def test_a_large_vocabulary_makes_a_step_as_slow_as_was_measured(rung):
     # Microseconds a character with 65 and 6,257 characters (benchmarks/RESULTS.md).
-    few, many = {128: (95.4, 333.8), 256: (251.8, 620.0), 512: (885.9, 1494.4)}[rung.units]
-    found = rung.cost_with(6257) - rung.cost_with(65)
-    assert found == pytest.approx((many - few) / 251.8, rel=0.1)
+    own = {128: (42.3, 164.0), 256: (128.9, 313.5), 512: (472.1, 803.7)}[rung.units]
+    tied = {128: (51.3, 163.4), 256: (131.1, 246.8), 512: (465.3, 593.4)}[rung.units]
+    for (few, many), embedding_size in ((own, None), (tied, 128)):
+        found = rung.cost_with(6257, embedding_size) - rung.cost_with(65, embedding_size)
+        assert found == pytest.approx((many - few) / 128.9, rel=0.1)
     assert rung.cost_with(0) == rung.cost
 
 
 def test_fewer_passes_are_expected_of_a_larger_vocabulary_and_a_smaller_model_chosen():
-    few, many = (chosen(400_000, seconds=300.0, different=n) for n in (65, 6257))
+    few, many = (
+        chosen(400_000, seconds=300.0, different=n, tied=False) for n in (65, 6257)
+    )
     assert few.settings["units"] == 512 and many.settings["units"] == 256
-    same = [chosen(400_000, seconds=300.0, different=n, units=256) for n in (65, 6257)]
+    same = [
+        chosen(400_000, seconds=300.0, different=n, units=256, tied=False)
+        for n in (65, 6257)
+    ]
     assert same[0].passes / same[1].passes == pytest.approx(2.45, abs=0.1)
     assert same[0].settings["dropout"] > same[1].settings["dropout"]
-    by_epochs = [chosen(400_000, epochs=20, different=n) for n in (65, 6257)]
+    by_epochs = [chosen(400_000, epochs=20, different=n, tied=False) for n in (65, 6257)]
     assert by_epochs[0] == by_epochs[1]
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from chargen.model.cells import CELLS
 from chargen.training.plan import Plan
-from chargen.training.tf.matmul import compiled, dense, embedded_dense, total
+from chargen.training.tf.matmul import compiled, dense, embedded_dense, tied_dense, total
 from chargen.training.tf.recurrent import biases, recur
 
 Tensors = list[tf.Tensor]
@@ -28,6 +28,7 @@ def logits(
     cell: str,
     plan: Plan,
     *,
+    tied: bool = False,
     end: int | None = None,
     dropout: float = 0.0,
     key: tf.Tensor | None = None,
@@ -40,6 +41,7 @@ def logits(
         states: (B, H) each, layer by layer; for LSTM h before c.
         cell: "rnn", "lstm" or "gru".
         plan: how to compute it; `shards` is not used.
+        tied: whether the output layer is that of a tied model.
         end: the id that is read from zero states; None if there is none.
         dropout: the share of each layer's output that is dropped.
         key: (2,) int32, the key of the dropout masks; needed if anything is dropped.
@@ -64,6 +66,8 @@ def logits(
         after += new
         if dropout and key is not None:
             x = _dropped(x, dropout, tf.stack([key[0] + (i << 24), key[1]]), plan)
+    if tied:
+        return tied_dense(x, kernel, embedding, bias, plan), after
     return dense(x, kernel, bias, plan), after
 
 
@@ -143,17 +147,19 @@ def losses(
     cell: str,
     plan: Plan,
     *,
+    tied: bool = False,
     end: int | None = None,
 ) -> tuple[tf.Tensor, Tensors]:
     """Return the loss of each target (B, T), in nats, and the new states.
 
     Args:
-        weights, inputs, targets, states, cell, plan, end: as for `loss_and_gradients`.
+        weights, inputs, targets, states: as for `loss_and_gradients`.
+        cell, plan, tied, end: the same.
     """
     weights = [tf.convert_to_tensor(weight) for weight in weights]
     found, after = [], []
     for own, part, part_targets, part_states in _shards(inputs, targets, states, plan):
-        part_logits, new = logits(weights, part, part_states, cell, own, end=end)
+        part_logits, new = logits(weights, part, part_states, cell, own, tied=tied, end=end)
         found.append(tf.transpose(nats(part_logits, part_targets, own)))
         after.append(new)
     return tf.concat(found, 0), _joined(after)
@@ -167,6 +173,7 @@ def loss_and_gradients(
     cell: str,
     plan: Plan,
     *,
+    tied: bool = False,
     end: int | None = None,
     dropout: float = 0.0,
     key: tf.Tensor | None = None,
@@ -176,7 +183,7 @@ def loss_and_gradients(
     Args:
         weights: in the order of `ModelConfig.weight_shapes`.
         inputs, targets: (B, T) int32.
-        states, cell, plan, end, dropout, key: as for `logits`.
+        states, cell, plan, tied, end, dropout, key: as for `logits`.
 
     Returns:
         The mean loss of the batch in nats; for each shard, a list of gradients in the
@@ -195,6 +202,7 @@ def loss_and_gradients(
                 part_states,
                 cell,
                 own,
+                tied=tied,
                 end=end,
                 dropout=dropout,
                 key=part_key,

@@ -6,6 +6,7 @@ checked.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,34 @@ EMBEDDING_DEVIATION = 1.0
 
 With Keras's 0.05, the first passes learn next to nothing.
 """
+
+TIED_DEVIATION = 0.3
+"""The same for a tied model, and what its projection's deviation is, times √H.
+
+With 1.0, the first logits are so large that a run never makes up for it (docs/recipe.md).
+"""
+
+
+class _TiedDense(keras.layers.Layer):
+    """The output layer of a tied model: x (B, T, H) becomes x P Eᵀ + b (B, T, V)."""
+
+    def __init__(
+        self, embedding: keras.layers.Embedding, initializer: keras.Initializer, name: str
+    ) -> None:
+        super().__init__(name=name)
+        self.embedding = embedding
+        self.initializer = initializer
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        size, width = self.embedding.input_dim, self.embedding.output_dim
+        self.kernel = self.add_weight(
+            shape=(shape[-1], width), initializer=self.initializer, name="kernel"
+        )
+        self.bias = self.add_weight(shape=(size,), initializer="zeros", name="bias")
+
+    def call(self, x: Any) -> Any:
+        vectors = keras.ops.transpose(self.embedding.embeddings)
+        return keras.ops.matmul(keras.ops.matmul(x, self.kernel), vectors) + self.bias
 
 
 class _ItemCell(keras.layers.Layer):
@@ -45,7 +74,7 @@ class _ItemCell(keras.layers.Layer):
 def build_model(
     config: ModelConfig, vocabulary_size: int, *, seed: int, end: int | None = None
 ) -> keras.Model:
-    """Build Embedding → (RNN → dropout) × layers → Dense with explicit states.
+    """Build Embedding → (RNN → dropout) × layers → Dense, or `_TiedDense`.
 
     Args:
         config: the model's shape.
@@ -66,14 +95,14 @@ def build_model(
     ids = keras.Input((None,), dtype="int32", name="ids")
     count = len(CELLS[config.cell].states)
     states = [keras.Input((config.units,)) for _ in range(count * config.layers)]
-    x = keras.layers.Embedding(
+    deviation = TIED_DEVIATION if config.tied else EMBEDDING_DEVIATION
+    embedding = keras.layers.Embedding(
         vocabulary_size,
         config.embedding_size,
-        embeddings_initializer=initial(
-            keras.initializers.RandomNormal, stddev=EMBEDDING_DEVIATION
-        ),
+        initial(keras.initializers.RandomNormal, stddev=deviation),
         name="embedding",
-    )(ids)
+    )
+    x = embedding(ids)
     keep = None
     if end is not None:
         keep = keras.ops.cast(keras.ops.not_equal(ids, end), "float32")[..., None]
@@ -90,18 +119,20 @@ def build_model(
             x = keras.ops.concatenate([x, keep], -1)
         x, *after = layer(x, initial_state=states[count * i : count * (i + 1)])
         new_states += after
-        if config.dropout:
-            x = keras.layers.Dropout(
-                config.dropout,
-                noise_shape=(None, 1, None),  # one mask for all time steps
-                name=f"dropout_{i}",
-            )(x)
-    logits = keras.layers.Dense(
-        vocabulary_size,
-        kernel_initializer=initial(keras.initializers.GlorotUniform),
-        name="dense",
-    )(x)
-    return keras.Model([ids, *states], [logits, *new_states])
+        if config.dropout:  # one mask for all time steps
+            shape = (None, 1, None)
+            drop = keras.layers.Dropout(config.dropout, shape, name=f"dropout_{i}")
+            x = drop(x)
+    if config.tied:
+        deviation /= math.sqrt(config.units)
+        kernel = initial(keras.initializers.RandomNormal, stddev=deviation)
+        output = _TiedDense(embedding, kernel, "dense")
+    else:
+        kernel = initial(keras.initializers.GlorotUniform)
+        output = keras.layers.Dense(
+            vocabulary_size, kernel_initializer=kernel, name="dense"
+        )
+    return keras.Model([ids, *states], [output(x), *new_states])
 
 
 def _recurrent_layer(

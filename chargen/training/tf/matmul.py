@@ -136,6 +136,49 @@ def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, plan: Plan) -> tf.Te
     return call(x, kernel, bias)
 
 
+def _tied(
+    x: tf.Tensor, kernel: tf.Tensor, embedding: tf.Tensor, bias: tf.Tensor, plan: Plan
+) -> tuple[tf.Tensor, tf.Tensor]:
+    a, b, c = (operand(t, plan.precision) for t in (flat(x), kernel, embedding))
+    y = product(a, b, xla=plan.xla)
+    logits = product(operand(y, plan.precision), c, xla=plan.xla, transpose_b=True) + bias
+    return (
+        tf.reshape(logits, [*x.shape[:-1], bias.shape[0]]),
+        tf.reshape(y, [*x.shape[:-1], kernel.shape[1]]),
+    )
+
+
+def _vectors_gradient(dlogits: tf.Tensor, embedding: tf.Tensor, plan: Plan) -> tf.Tensor:
+    a, b = operand(flat(dlogits), plan.precision), operand(embedding, plan.precision)
+    dy = product(a, b, xla=plan.xla)
+    return tf.reshape(dy, [*dlogits.shape[:-1], embedding.shape[1]])
+
+
+def tied_dense(
+    x: tf.Tensor, kernel: tf.Tensor, embedding: tf.Tensor, bias: tf.Tensor, plan: Plan
+) -> tf.Tensor:
+    """Return x (T, B, H) times kernel (H, E) times the transpose of embedding (V, E),
+    plus bias (V,): (T, B, V).
+    """
+
+    @tf.custom_gradient
+    def call(x: tf.Tensor, kernel: tf.Tensor, embedding: tf.Tensor, bias: tf.Tensor) -> Any:
+        logits, y = compiled(_tied, plan)(x, kernel, embedding, bias, plan)
+
+        def gradient(dlogits: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            dy = compiled(_vectors_gradient, plan)(dlogits, embedding, plan)
+            return (
+                compiled(_input_gradient, plan)(dy, kernel, plan),
+                kernel_gradient(x, dy, plan),
+                kernel_gradient(dlogits, y, plan),
+                bias_gradient(dlogits, plan),
+            )
+
+        return logits, gradient
+
+    return call(x, kernel, embedding, bias)
+
+
 def _embedded(
     ids: tf.Tensor, embedding: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor
 ) -> tf.Tensor:

@@ -129,6 +129,7 @@ class Update:
                 states,
                 self._settings.cell,
                 self._plan,
+                tied=self._settings.tied,
                 end=self._end,
                 dropout=self._settings.dropout,
                 key=key,
@@ -194,8 +195,17 @@ class Update:
             )
             return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, outputs), states
         plan = replace(self._plan, precision="float32")
-        cell = self._settings.cell
-        return losses(self.averaged, inputs, targets, states, cell, plan, end=self._end)
+        settings = self._settings
+        return losses(
+            self.averaged,
+            inputs,
+            targets,
+            states,
+            settings.cell,
+            plan,
+            tied=settings.tied,
+            end=self._end,
+        )
 
 
 def _squared_norm(gradients: list[Tensors]) -> tf.Tensor:

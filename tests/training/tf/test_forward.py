@@ -50,11 +50,12 @@ class Case:
         embedding_size=4,
         dropout=0.0,
         items=False,
+        tied=False,
     ):
         from chargen.training.tf.keras_model import build_model
 
         self.end = characters - 1 if items else None
-        self.config = ModelConfig(cell, units, layers, embedding_size, dropout)
+        self.config = ModelConfig(cell, units, layers, embedding_size, dropout, tied)
         self.model = build_model(self.config, characters, seed=1, end=self.end)
         random = np.random.default_rng(2)
         for variable in self.model.trainable_variables:
@@ -82,7 +83,7 @@ class Case:
 
         def call(*arguments):
             options = {"dropout": dropout, "key": None if key is None else tf.constant(key)}
-            options["end"] = self.end
+            options |= {"end": self.end, "tied": self.config.tied}
             return loss_and_gradients(*arguments, self.config.cell, plan, **options)
 
         return tf.function(call, autograph=False)
@@ -183,6 +184,32 @@ def test_loss_gradients_and_states_are_those_of_keras(cell, layers, characters, 
 def test_with_end_marks_they_are_those_of_keras(cell, characters, plan):
     tolerance = FLOAT32 if plan.precision == "float32" else BFLOAT16
     assert_same(Case(cell, 2, characters, items=True), plan, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("cell", "characters", "plan"),
+    [
+        ("rnn", FEW, Plan(xla=False, shards=3)),
+        ("lstm", MANY, Plan(xla=False, shards=2)),
+        ("gru", FEW, Plan()),
+        ("lstm", FEW, Plan("bfloat16", xla=False)),
+        *(
+            pytest.param(cell, characters, Plan(precision, shards=2), marks=slow)
+            for cell in CELLS
+            for characters in (FEW, MANY)
+            for precision in ("float32", "bfloat16")
+        ),
+    ],
+    ids=named,
+)
+def test_those_of_a_tied_model_are_those_of_keras(cell, characters, plan):
+    tolerance = FLOAT32 if plan.precision == "float32" else BFLOAT16
+    assert_same(Case(cell, 2, characters, tied=True), plan, tolerance)
+
+
+def test_a_tied_model_of_as_many_characters_as_numbers_in_a_vector():
+    case = Case("lstm", characters=7, embedding_size=7, items=True, tied=True)
+    assert_same(case, Plan(xla=False, shards=2), FLOAT32)
 
 
 def test_more_shards_than_streams_are_one_each():

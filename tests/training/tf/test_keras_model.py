@@ -73,6 +73,33 @@ def test_engine_equals_keras_step_by_step(cell, vocabulary, layers, embedding_si
             np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("embedding_size", [5, 19])  # 19: as many as characters
+@pytest.mark.parametrize("cell", CELLS)
+def test_engine_equals_keras_for_a_tied_model(cell, embedding_size):
+    config = ModelConfig(
+        cell=cell, units=17, layers=2, embedding_size=embedding_size, tied=True
+    )
+    model = keras_model(config)
+    weights = perturbed(get_weights(model, config), seed=1)
+    for name, variable in variables(model, config).items():
+        variable.assign(weights[name])
+    engine = Engine(config, CHARACTERS, weights)
+    ids = np.random.default_rng(1).integers(len(CHARACTERS), size=(2, 20))
+    state = engine.zero_state(2)
+    expected, *_ = model([ids, *flat(state)], training=False)
+    for t in range(20):
+        logits, state = engine.step(ids[:, t], state)
+        np.testing.assert_allclose(logits, expected[:, t], atol=1e-5, rtol=0)
+
+
+def test_a_tied_model_begins_with_small_vectors():
+    config = ModelConfig(units=64, layers=1, embedding_size=32, tied=True)
+    weights = get_weights(keras_model(config), config)
+    assert weights["embedding"].std() == pytest.approx(0.3, rel=0.1)
+    assert weights["dense.kernel"].std() == pytest.approx(0.3 / 8, rel=0.1)
+    assert not weights["dense.bias"].any()
+
+
 def test_explicit_states_carry_a_text_across_calls():
     from chargen.training.tf.own_keras import keras
 
@@ -89,10 +116,11 @@ def test_explicit_states_carry_a_text_across_calls():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("end", [None, 18])
 @pytest.mark.parametrize("cell", CELLS)
-def test_weights_have_the_names_and_shapes_of_the_format(cell, end):
-    config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4)
+def test_weights_have_the_names_and_shapes_of_the_format(cell, end, tied):
+    config = ModelConfig(cell=cell, units=6, layers=2, embedding_size=4, tied=tied)
     weights = get_weights(keras_model(config, end=end), config)
     found = {name: array.shape for name, array in weights.items()}
     assert found == config.weight_shapes(len(CHARACTERS))
