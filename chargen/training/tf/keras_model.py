@@ -31,18 +31,18 @@ With 1.0, the first logits are so large that a run never makes up for it (docs/r
 class _TiedDense(keras.layers.Layer):
     """The output layer of a tied model: x (B, T, H) becomes x P Eᵀ + b (B, T, V)."""
 
-    def __init__(
-        self, embedding: keras.layers.Embedding, initializer: keras.Initializer, name: str
-    ) -> None:
+    def __init__(self, embedding: keras.layers.Embedding, *, seed: int, name: str) -> None:
         super().__init__(name=name)
         self.embedding = embedding
-        self.initializer = initializer
+        self.seed = seed
 
-    def build(self, shape: tuple[int | None, ...]) -> None:
+    def build(self, shape: tuple[int | None, int | None, int]) -> None:
+        *_, units = shape
         size, width = self.embedding.input_dim, self.embedding.output_dim
-        self.kernel = self.add_weight(
-            shape=(shape[-1], width), initializer=self.initializer, name="kernel"
+        initial = keras.initializers.RandomNormal(
+            stddev=TIED_DEVIATION / math.sqrt(units), seed=self.seed
         )
+        self.kernel = self.add_weight((units, width), initial, name="kernel")
         self.bias = self.add_weight(shape=(size,), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
@@ -123,15 +123,10 @@ def build_model(
             shape = (None, 1, None)
             drop = keras.layers.Dropout(config.dropout, shape, name=f"dropout_{i}")
             x = drop(x)
+    kernel = initial(keras.initializers.GlorotUniform)
+    output = keras.layers.Dense(vocabulary_size, kernel_initializer=kernel, name="dense")
     if config.tied:
-        deviation /= math.sqrt(config.units)
-        kernel = initial(keras.initializers.RandomNormal, stddev=deviation)
-        output = _TiedDense(embedding, kernel, "dense")
-    else:
-        kernel = initial(keras.initializers.GlorotUniform)
-        output = keras.layers.Dense(
-            vocabulary_size, kernel_initializer=kernel, name="dense"
-        )
+        output = _TiedDense(embedding, seed=kernel.seed, name="dense")
     return keras.Model([ids, *states], [output(x), *new_states])
 
 
