@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from chargen.checks import is_count
 from chargen.cli.advice import advice
 from chargen.cli.command import Command
 from chargen.display import one_line
@@ -158,6 +159,9 @@ def describe(found: Checkpoint) -> list[tuple[str, str]]:
         value = "not measured"
         if loss is not None:
             value = describe_loss(loss)
+        scored = found.training.get("validation_characters")
+        if name == "validation" and loss is not None and is_count(scored):
+            value += f", on {scored:,} characters"
         rows.append((name, value))
     settings = (f"{name} {_value(value)}" for name, value in found.training.items())
     rows.append(("settings", ", ".join(settings)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from chargen.checks import is_count
 from chargen.cli.command import Command
 from chargen.display import one_line, printable
 from chargen.errors import CheckpointError
@@ -16,7 +17,7 @@ from chargen.runs.find import BUNDLED_CHECKPOINTS, checkpoint_folders, hidden, r
 from chargen.runs.run import Run
 from chargen.text.sources import in_role
 
-COLUMNS = ("name", "corpus", "model", "created", "loss", "steps", "finished")
+COLUMNS = ("name", "corpus", "model", "created", "loss", "scored", "steps", "finished")
 
 
 @click.command(cls=Command, short_help="List runs.")
@@ -27,7 +28,8 @@ def runs(folders: tuple[Path, ...], as_json: bool) -> None:
 
     Without DIR, list those that a name finds: in checkpoints/, in $CHARGEN_HOME and
     among the ones that ship with chargen. The loss is in nats a character, on the
-    validation part or, in brackets, where there is none, on the training part.
+    validation part or, in brackets, where there is none, on the training part; scored is
+    how many characters of the validation part it is the mean over.
 
     \b
     chargen runs
@@ -80,21 +82,29 @@ def summary(run: Run, *, bare: bool) -> dict[str, Any]:
         about["created"] = str(description.get("created", ""))
         about["finished"] = description.get("finished") is True
         if not run.has("latest") and not run.steps():
-            return {**about, "steps": 0, "train": None, "validation": None}
+            none = dict.fromkeys(("train", "validation", "validation_characters"))
+            return {**about, "steps": 0, **none}
         best = read_manifest(run.step_folder("best"))
         # A crash may have moved `best` and not `latest` yet.
         about["steps"] = run.latest_step() if run.has("latest") else best.step
     except CheckpointError as error:
         return {**about, "error": str(error)}
-    return {**about, "train": best.train_loss, "validation": best.validation_loss}
+    count = best.training.get("validation_characters")
+    scored = best.validation_loss is not None and is_count(count)
+    return {
+        **about,
+        "train": best.train_loss,
+        "validation": best.validation_loss,
+        "validation_characters": count if scored else None,
+    }
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
     """Return the cells of a run, each on one line."""
     if "error" in run:
         damaged = f"damaged: see chargen verify {run['folder']}"
-        return (_short_name(run), one_line(damaged), "", "", "", "", "")
-    loss = "-"
+        return (_short_name(run), one_line(damaged), "", "", "", "", "", "")
+    loss, count = "-", run["validation_characters"]
     if run["validation"] is not None:
         loss = f"{run['validation']:.4f}"
     elif run["train"] is not None:
@@ -105,6 +115,7 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
         one_line(_model(run)[:40]),
         one_line(run["created"][:16].replace("T", " ")),
         loss,
+        "-" if count is None else f"{count:,}",
         f"{run['steps']:,}",
         "yes" if run["finished"] else "no",
     )

@@ -47,7 +47,13 @@ def summary(job: Job, program: str) -> Iterator[str]:
     """Yield the last lines of a training: how good the model is, and what to type next."""
     best, longer, resolved = job.run.read("best"), True, job.resolved
     if best.validation_loss is not None:
+        scored = int(best.training["validation_characters"])
         yield f"best validation loss: {describe_loss(best.validation_loss)}"
+        if scored < resolved.scorable:
+            yield (
+                f"(on {scored:,} of {resolved.scorable:,} characters, in evenly spaced "
+                "spans; `chargen eval` scores them all)"
+            )
         judged = verdict(job.run.log)
         corpus = resolved.corpus
         parts, context = (corpus.train, corpus.validation), Plain(corpus.context)

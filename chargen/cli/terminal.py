@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from types import TracebackType
 
@@ -22,6 +23,7 @@ SAMPLE_LENGTH = 120
 SAMPLE_ROWS = 5
 SAMPLE_ITEMS = 5
 SAMPLE_TEMPERATURE = 0.8
+IMPROVEMENT = 0.01  # nats by which a model has to be better for its text to be shown
 SETTLED = 5  # steps before an estimate of the time left is believed
 PLAIN_INTERVAL = 10.0  # seconds between two progress lines where there is no terminal
 
@@ -29,8 +31,8 @@ PLAIN_INTERVAL = 10.0  # seconds between two progress lines where there is no te
 class Terminal:
     """A listener that shows a training on stderr; a context, because of the progress bar.
 
-    At each evaluation it shows a short sample, always from the same seed, so that one can
-    watch the model learn.
+    Whenever the model is better than before, it shows a short sample, always from the same
+    seed, so that one can watch the model learn.
     """
 
     def __init__(self, job: Job, console: Console) -> None:
@@ -40,6 +42,7 @@ class Terminal:
         self._bar: Progress | None = None
         self._gone = False
         self._first: int | None = None  # the first step that was seen
+        self._told = math.inf  # the loss of the model whose text was shown last
         if console.is_terminal:
             column = TextColumn("{task.description}", markup=False)
             self._bar = Progress(column, console=console, transient=True)
@@ -92,8 +95,13 @@ class Terminal:
     def _evaluation(self, event: CheckpointDue) -> None:
         mark = " (best)" if event.best and event.validation is not None else ""
         self._say(f"{self._line(event)}{mark}")
-        for row in self._sampled(event)[:SAMPLE_ROWS]:
-            self._say(f"     | {row}")
+        if event.whole is not None:
+            of = f"all {event.whole_characters:,} characters"
+            self._say(f"     validation {event.whole:.4f} on {of}, not on a sample of them")
+        if event.validation is None or event.validation < self._told - IMPROVEMENT:
+            self._told = event.validation or math.inf
+            for row in self._sampled(event)[:SAMPLE_ROWS]:
+                self._say(f"     | {row}")
         self._shown = time.monotonic()
 
     def _sampled(self, event: CheckpointDue) -> list[str]:
@@ -121,6 +129,8 @@ class Terminal:
             parts.append(f"train {progress.train:.3f}")
         if isinstance(event, CheckpointDue) and event.validation is not None:
             parts.append(f"validation {event.validation:.3f}")
+            if event.sample_characters < event.whole_characters:
+                parts[-1] += " (sample)"
         if progress.characters_per_second:
             parts.append(f"{progress.characters_per_second:,.0f} char/s")
         if self._first is None:

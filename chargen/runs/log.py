@@ -27,7 +27,7 @@ MAX_LINE = 2**12  # bytes of a line that are looked at
 AMOUNTS = ("epoch", "seconds", "learning_rate", "characters_per_second")
 """What every line has, besides its kind, its step and its losses."""
 
-LOG_KEYS = ("kind", "step", "train", "validation", *AMOUNTS)
+LOG_KEYS = ("kind", "step", "train", "validation", "whole", *AMOUNTS)
 
 
 class Log:
@@ -119,6 +119,9 @@ def _sound(found: Any) -> dict[str, Any] | None:
     if found["kind"] == "train":
         losses.pop()
         found.pop("validation", None)
+        found.pop("whole", None)
+    elif "whole" in found:
+        losses.append("whole")
     if not is_count(found.get("step")) or not {*losses, *AMOUNTS} <= set(found):
         return None
     for name in (*losses, *AMOUNTS):

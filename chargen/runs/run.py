@@ -137,7 +137,9 @@ class Run:
             ) from error
         return [path for *_, path in sorted(found)]
 
-    def publish(self, checkpoint: Checkpoint, *, best: bool, keep: int) -> Path:
+    def publish(
+        self, checkpoint: Checkpoint, *, best: bool, keep: int, latest: bool = True
+    ) -> Path:
         """Write a checkpoint, and move `latest` to it, and `best` if it is the best.
 
         A run's first checkpoint is its best until a better one comes.
@@ -147,6 +149,7 @@ class Run:
             best: whether it has the lowest validation loss so far.
             keep: how many of the newest checkpoints stay; once the pointers have moved, all
                 others are removed, except those that the pointers name.
+            latest: whether it is the newest.
 
         Returns:
             The new step directory.
@@ -166,7 +169,8 @@ class Run:
             # between the two is put right by `repair`.
             if best or not self.has("best"):
                 self.point("best", name)
-            self.point("latest", name)
+            if latest:
+                self.point("latest", name)
         except OSError as error:
             raise CheckpointError(
                 f"cannot write a checkpoint to {self.folder}: "

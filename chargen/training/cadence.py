@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from chargen.runs.tensors import Arrays
-from chargen.text.scored import WARM_UP
 from chargen.training.events import Progress
 from chargen.training.schedule import (
     FINISHED,
@@ -30,9 +29,14 @@ from chargen.training.settings import LENGTHS, Settings
 FIRST_SAVE = 45.0  # seconds of a run before its first checkpoint, at most
 EVALUATIONS = 20  # in a run, unless `eval_every` is given
 LEAST_EVAL_EVERY = 10
+FIRST_EVALUATION = 10.0  # seconds after the first update, at most
+FIRST_STEPS = 20  # after so many updates, and after twice as many, and so on
 EVALUATION_SHARE = 0.05  # of the time, for all evaluations together
+WHOLE_SHARE = 0.1  # of the time, for scoring the whole validation part at the end
 EVALUATION_WINDOW = 64  # characters per call: a stop is obeyed between two calls
 MOST_ROLLBACKS = 2
+STANDSTILL = 0.1  # of the schedule without progress: then the rate is cut
+CUT = 0.3
 
 
 class Reading(Protocol):
@@ -66,8 +70,9 @@ class Counters:
         evaluated_step: the step of the last evaluation; 0 before the first one.
         evaluated_seconds: the seconds spent at that time.
         rollbacks: how often a loss was not finite; each halves the learning rate.
-        validation_length: how many characters of each validation stream are used; 0 before
-            that is settled.
+        cuts: how often there was no progress; each makes the learning rate smaller.
+        progress_share: the share of the schedule that was over at the last progress, or at
+            the last cut.
     """
 
     step: int = 0
@@ -83,7 +88,8 @@ class Counters:
     evaluated_step: int = 0
     evaluated_seconds: float = 0.0
     rollbacks: int = 0
-    validation_length: int = 0
+    cuts: int = 0
+    progress_share: float = 0.0
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return the counters as float64 scalars, by name."""
@@ -111,7 +117,14 @@ class Counters:
         return cls(**counted)  # type: ignore[arg-type]  # each of its own kind
 
 
-MOST = {"share": 1.0, "loss_weight": 1.0, "loss_sum": 1e6, "rollbacks": MOST_ROLLBACKS}
+MOST = {
+    "share": 1.0,
+    "loss_weight": 1.0,
+    "loss_sum": 1e6,
+    "rollbacks": MOST_ROLLBACKS,
+    "cuts": 1_000,
+    "progress_share": 1.0,
+}
 """The largest values that some of the counters can have."""
 
 
@@ -128,14 +141,15 @@ class Cadence:
         settings: the run's settings, resolved.
         steps_per_epoch: updates in a pass over the training text.
         window_size: characters that an update trains.
-        evaluation_windows: calls that one evaluation takes; 0 if there is nothing to
-            validate on.
+        sample_calls: calls that one evaluation takes; 0 if there is nothing to validate on.
+        whole_calls: calls that it takes to score the whole validation part at the end.
     """
 
     settings: Settings
     steps_per_epoch: int
     window_size: int
-    evaluation_windows: int = 0
+    sample_calls: int = 0
+    whole_calls: int = 0
 
     @property
     def length(self) -> Length:
@@ -165,14 +179,29 @@ class Cadence:
             return False
         # One more update has to leave room for the last evaluation and its checkpoint.
         update = clock.typical("step") or 0.0
-        return clock.spent + update + self.evaluation_time(clock) >= seconds
+        return clock.spent + update + self._last_time(counters, clock) >= seconds
 
     def evaluation_time(self, clock: Reading) -> float:
         """Return the seconds that an evaluation and its checkpoint take."""
-        seconds = clock.typical("publish") or 0.0
-        if self.evaluation_windows:
-            seconds += self.evaluation_windows * (clock.typical("evaluation") or 0.0)
-        return seconds
+        return self._time(self.sample_calls, clock)
+
+    def _last_time(self, counters: Counters, clock: Reading) -> float:
+        """Return the seconds that the last evaluation takes."""
+        if not self.scores_whole(clock):
+            return self.evaluation_time(clock)
+        # If the best checkpoint is an earlier one, it is scored, too.
+        return self._time(self.whole_calls * (2 if counters.stale else 1), clock)
+
+    def _time(self, calls: int, clock: Reading) -> float:
+        seconds = calls * (clock.typical("evaluation") or 0.0)
+        return seconds + (clock.typical("publish") or 0.0)
+
+    def scores_whole(self, clock: Reading) -> bool:
+        """Whether the end of the run leaves time to score the whole validation part."""
+        seconds = self.settings.seconds
+        if seconds is None:
+            return True
+        return self._time(self.whole_calls, clock) <= WHOLE_SHARE * seconds
 
     def evaluation_due(self, counters: Counters, clock: Reading) -> bool:
         """Whether it is time for an evaluation."""
@@ -183,7 +212,8 @@ class Cadence:
         if every is None and settings.seconds is None and steps:
             every = max(LEAST_EVAL_EVERY, steps // EVALUATIONS)
         if every is not None:
-            return counters.step % every == 0
+            early = settings.eval_every is None and _doubled(counters.step, every)
+            return early or counters.step % every == 0
         # Under a time budget: evenly over the time, which `steps` may cut short.
         seconds = settings.seconds or 0.0
         if steps is not None:
@@ -194,6 +224,8 @@ class Cadence:
         interval = seconds / count
         if clock.spent > seconds - interval / 2:
             return False  # the last one is near
+        if counters.evaluated_step <= counters.schedule_step and fitting >= 0.5:
+            interval = min(interval, FIRST_EVALUATION)
         return clock.spent >= counters.evaluated_seconds + interval
 
     def save_due(self, clock: Reading, *, saved: float, published: bool) -> bool:
@@ -216,7 +248,7 @@ class Cadence:
         share = self.length.progress(counters.step, spent, origin, first)
         rate = learning_rate(
             share,
-            peak=self.peak_rate(counters.rollbacks),
+            peak=self.peak_rate(counters),
             warmup=self.settings.warmup,
         )
         return share, rate
@@ -232,24 +264,16 @@ class Cadence:
             "from more"
         )
 
-    def peak_rate(self, rollbacks: int) -> float:
+    def peak_rate(self, counters: Counters) -> float:
         """Return the peak of the learning rate: each rollback halves it."""
-        return self.settings.learning_rate * 0.5**rollbacks
+        rate = self.settings.learning_rate * 0.5**counters.rollbacks
+        return rate * CUT**counters.cuts
 
-    def validation_length(self, length: int, window_seconds: float | None) -> int:
-        """Return the characters of each validation stream that are worth their time.
-
-        Under a time budget, one evaluation takes no more than a twentieth of the time.
-
-        Args:
-            length: the length of a stream.
-            window_seconds: the seconds that a call takes; None if time is not measured.
-        """
-        if window_seconds is None or self.settings.seconds is None:
-            return length
-        budget = EVALUATION_SHARE * self.settings.seconds
-        fitting = int(budget / max(window_seconds, 1e-9)) * EVALUATION_WINDOW
-        return min(length, max(least_validation_length(length), fitting))
+    def stands_still(self, counters: Counters) -> bool:
+        """Whether a tenth of the schedule, up to an evaluation, has brought no progress."""
+        since = counters.share - counters.progress_share
+        evaluated = counters.evaluated_step == counters.step
+        return evaluated and counters.stale > 0 and since >= STANDSTILL
 
     def extended(
         self, counters: Counters, before: Mapping[str, Any], clock: Reading
@@ -264,7 +288,9 @@ class Cadence:
         if self.impatient(counters):
             counters = dataclasses.replace(counters, stale=0)
         if counters.share >= FINISHED and not self.over(counters, clock):
-            counters = dataclasses.replace(counters, schedule_step=counters.step)
+            counters = dataclasses.replace(
+                counters, schedule_step=counters.step, progress_share=0.0
+            )
         return counters
 
     def progress(self, counters: Counters, clock: Reading) -> Progress:
@@ -288,6 +314,7 @@ class Cadence:
         )
 
 
-def least_validation_length(length: int) -> int:
-    """Return the fewest characters of a validation stream that say anything."""
-    return min(length, WARM_UP + EVALUATION_WINDOW)
+def _doubled(step: int, below: int) -> bool:
+    """Whether a step is one of 20, 40, 80 … and smaller than another."""
+    times, rest = divmod(step, FIRST_STEPS)
+    return 0 < step < below and rest == 0 and times & (times - 1) == 0

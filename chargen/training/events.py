@@ -51,10 +51,14 @@ class CheckpointDue:
     Attributes:
         progress: where the run stands.
         evaluated: whether an evaluation asked for it, rather than time or a signal.
-        validation: the validation loss; None if it was not measured.
-        validation_characters: how many characters it is the mean over; 0 if there is no
-            validation part.
-        best: whether these weights are the run's best so far.
+        validation: the loss on the sample of the validation part that progress is measured
+            on, which is the same at each evaluation; None if it was not measured.
+        sample_characters: how many characters that sample has, about 20,000 at most; 0 if
+            there is no validation part.
+        whole: the loss on the whole validation part; None if it was not measured, or if it
+            is the sample.
+        whole_characters: how many characters the whole part has.
+        best: whether these weights are the run's best so far, on the sample.
         weights: float32 arrays by their names in a checkpoint.
         resume: what else a training needs to go on from here.
     """
@@ -62,8 +66,10 @@ class CheckpointDue:
     progress: Progress
     evaluated: bool
     validation: float | None
+    sample_characters: int
+    whole: float | None
+    whole_characters: int
     best: bool
-    validation_characters: int
     weights: Arrays = field(repr=False)
     resume: Arrays = field(repr=False)
 

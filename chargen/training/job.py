@@ -15,7 +15,7 @@ import numpy as np
 from chargen._version import __version__
 from chargen.checks import is_count
 from chargen.errors import TrainingError
-from chargen.runs.checkpoint import NEWEST, Checkpoint
+from chargen.runs.checkpoint import NEWEST, Checkpoint, read_manifest
 from chargen.runs.claim import Claim
 from chargen.runs.items import write_items
 from chargen.runs.repair import go_back
@@ -31,6 +31,7 @@ from chargen.training.writers import CheckpointWriter, LogWriter, TensorBoard
 
 if TYPE_CHECKING:
     from chargen.training.tf.runtime import Runtime
+    from chargen.training.tf.trainer import Trainer
 
 
 class Job:
@@ -174,6 +175,7 @@ class Job:
                 free="start" if checkpoint else None,
             ),
             stop=stop,
+            recall=lambda: self.run.read("best", resume=True),
             plan=plan,
             checkpoint=checkpoint,
             initial=resolved.initial,
@@ -189,8 +191,29 @@ class Job:
         evaluated = trainer.counters.evaluated_step
         log.begin(trainer.progress.step, trainer.progress.share, evaluated)
         trainer.run()
+        if trainer.counters.stale:
+            self._settle_best(trainer)
         self._describe(finished=True)
         return True
+
+    def _settle_best(self, trainer: Trainer) -> None:
+        """Score the best checkpoint, an earlier one, as the last one was.
+
+        `best` is the better one of the two, and says its loss on the whole part.
+        """
+        best = self.run.read("best", resume=True)
+        found = trainer.judge(best.weights)
+        if found is None:
+            return
+        loss, characters = found
+        last = read_manifest(self.run.step_folder("latest"))
+        comparable = last.training.get("validation_characters") == characters
+        if comparable and last.validation_loss is not None and last.validation_loss <= loss:
+            self.run.point("best", self.run.step_folder("latest").name)
+            return
+        training = {**best.training, "validation_characters": characters}
+        best = replace(best, validation_loss=loss, training=training)
+        self.run.publish(best, best=True, keep=self.settings.keep, latest=False)
 
     def _remember_items(self) -> None:
         """Keep the hashes of the training items, if that is asked for."""

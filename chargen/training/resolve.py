@@ -23,7 +23,13 @@ from chargen.training.memory import foresee_memory
 from chargen.training.read import HeldOut, Read
 from chargen.training.recipe import measured_speed, recommend
 from chargen.training.schedule import total_steps, useful_steps
-from chargen.training.settings import DEFAULT_SECONDS, FIXED, Held, Settings
+from chargen.training.settings import (
+    DEFAULT_PATIENCE,
+    DEFAULT_SECONDS,
+    FIXED,
+    Held,
+    Settings,
+)
 
 FASTEST = 100_000  # characters a second: a text longer than this · 5 min / 100 uses them
 
@@ -101,7 +107,8 @@ def resolve(read: Read) -> Resolved:
     batches = settings.batches(corpus.train)
     notes += _forced(settings, read, corpus, batches)
     settings = _recorded_settings(settings, read, corpus, batches)
-    settings, more = _with_length(settings, batches)
+    validates = len(corpus.validation) > 0
+    settings, more = _with_length(settings, batches, validates=validates)
     notes += more
     _check_size(settings, len(corpus.vocabulary))
     short = foresee_memory(settings.model.parameters(len(corpus.vocabulary)))
@@ -238,14 +245,22 @@ def _recorded_settings(
 
 
 def _with_length(
-    settings: Settings, batches: Streams | Shuffled
+    settings: Settings, batches: Streams | Shuffled, *, validates: bool
 ) -> tuple[Settings, list[str]]:
-    """Give a run the default length if it has none, and say what there is to say."""
+    """Give a run the default length if it has none, and say what there is to say.
+
+    A run of the default length ends by itself once it has stopped improving.
+    """
     each = batches.steps_per_epoch
     useful, limit = useful_steps(each), total_steps(settings, each)
     if settings.seconds is None and limit is None:
-        note = "training for 5 minutes, the default: `seconds`, `epochs` or `steps`"
+        note = (
+            "training for 5 minutes, or until it stops improving, by default: `seconds`, "
+            "`epochs` or `steps`"
+        )
         settings = replace(settings, seconds=DEFAULT_SECONDS, steps=useful)
+        if settings.patience is None and validates:
+            settings = replace(settings, patience=DEFAULT_PATIENCE)
         characters = useful * batches.batch_size * batches.seq_length
         if characters < FASTEST * DEFAULT_SECONDS:
             note += (

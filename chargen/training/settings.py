@@ -54,6 +54,11 @@ CHANGEABLE = (
 DEFAULT_SECONDS = 300.0
 """The length of a training run for which no length was asked."""
 
+DEFAULT_PATIENCE = 6
+"""The patience of such a run, which is evaluated 20 times at most: enough for three cuts of
+the learning rate to show what they bring.
+"""
+
 GROUPS = ("length", "model", "data", "learning", "saving", "computing", "output")
 """How the command line and the docs group the options of a training, in this order."""
 
@@ -212,7 +217,7 @@ class Settings:
         Whole(1, MAX_STEPS),
         "Stop after so many evaluations without progress.",
         group="length",
-        default="never",
+        default="6 where no length is given, never otherwise",
     )
     seed: int = option(
         0,

@@ -68,7 +68,8 @@ class LogWriter:
                 self._percent = percent
                 self._write("train", event, {})
         elif isinstance(event, CheckpointDue) and event.evaluated:
-            self._write("evaluation", event, {"validation": event.validation})
+            whole = {} if event.whole is None else {"whole": event.whole}
+            self._write("evaluation", event, {"validation": event.validation, **whole})
         elif isinstance(event, RolledBack):
             self._cut(event.step, event.step)
 
@@ -142,6 +143,8 @@ class CheckpointWriter:
         if not isinstance(event, CheckpointDue):
             return
         progress = event.progress
+        whole = event.whole is not None
+        characters = event.whole_characters if whole else event.sample_characters
         self._run.publish(
             Checkpoint(
                 model=self._settings.model,
@@ -150,13 +153,13 @@ class CheckpointWriter:
                 corpus=self._corpus.sources,
                 training={
                     **self._training,
-                    "validation_characters": event.validation_characters,
+                    "validation_characters": characters,
                 },
                 step=progress.step,
                 epoch=progress.epoch,
                 seconds=progress.seconds,
                 train_loss=progress.train,
-                validation_loss=event.validation,
+                validation_loss=event.whole if whole else event.validation,
                 weights=event.weights,
                 resume=event.resume,
                 chargen=__version__,

@@ -720,7 +720,7 @@ def test_links_with_temporary_names_are_removed_and_not_followed(place: Path):
         {"step": 7.0},
         {"step": 1.5},
         {"rollbacks": -1.0},
-        {"validation_length": 1e300},
+        {"stale": 1e300},
         {"origin": -1.0},
         {"rollbacks": 3.0},
         {"loss_sum": 1e308},

@@ -11,12 +11,10 @@ import pytest
 
 from chargen.training.cadence import (
     EVALUATION_SHARE,
-    EVALUATION_WINDOW,
     EVALUATIONS,
     FIRST_SAVE,
     Cadence,
     Counters,
-    least_validation_length,
 )
 from chargen.training.events import Progress
 from chargen.training.schedule import FINAL_RATE, Length
@@ -35,9 +33,9 @@ class Stopped:
 
 
 def cadence(
-    *, per_epoch: int = 7, window: int = 64, windows: int = 0, **settings
+    *, per_epoch: int = 7, window: int = 64, windows: int = 0, whole: int = 0, **settings
 ) -> Cadence:
-    return Cadence(Settings(**settings), per_epoch, window, windows)
+    return Cadence(Settings(**settings), per_epoch, window, windows, whole or windows)
 
 
 # --- counters ----------------------------------------------------------------------------
@@ -56,7 +54,8 @@ COUNTED = Counters(
     evaluated_step=20,
     evaluated_seconds=9.5,
     rollbacks=1,
-    validation_length=640,
+    cuts=3,
+    progress_share=0.125,
 )
 
 
@@ -85,7 +84,6 @@ def test_counting_begins_at_zero_and_the_first_loss_is_better_than_none():
         ("step", 2.0**54, False),
         ("step", -1.0, False),
         ("step", 1.5, False),
-        ("validation_length", 0.25, False),
         ("seconds", 0.25, True),
         ("seconds", -0.25, False),
         ("seconds", np.nan, False),
@@ -96,6 +94,10 @@ def test_counting_begins_at_zero_and_the_first_loss_is_better_than_none():
         ("loss_weight", 1.01, False),
         ("loss_sum", 1e6, True),
         ("loss_sum", 1.1e6, False),
+        ("progress_share", 1.0, True),
+        ("progress_share", 1.01, False),
+        ("cuts", 1000.0, True),
+        ("cuts", 1001.0, False),
         ("rollbacks", 2.0, True),
         ("rollbacks", 3.0, False),
     ],
@@ -223,7 +225,8 @@ def test_evaluations_that_are_asked_for_are_counted_in_steps_under_a_time_budget
 def test_default_is_an_evaluation_each_twentieth_and_at_least_ten_steps():
     assert due_at(cadence(steps=25), 25) == [10, 20]
     assert due_at(cadence(steps=219), 219) == [*range(10, 219, 10)]
-    assert due_at(cadence(steps=1010), 1010) == [*range(50, 1010, 50)]
+    assert due_at(cadence(steps=1010), 1010) == [20, 40, *range(50, 1010, 50)]
+    assert due_at(cadence(steps=4000), 500) == [20, 40, 80, 160, 200, 400]
     assert due_at(cadence(epochs=3, per_epoch=100), 300) == [*range(15, 301, 15)]
 
 
@@ -257,7 +260,7 @@ def test_evaluations_are_spread_over_the_time_that_they_may_take(window_seconds,
 
 
 def test_publishing_is_a_part_of_what_an_evaluation_takes():
-    timed, counters = cadence(seconds=100.0), Counters(step=9)
+    timed, counters = cadence(seconds=100.0), Counters(step=9, evaluated_step=5)
     assert timed.evaluation_due(counters, Stopped(5.0))
     assert not timed.evaluation_due(counters, Stopped(19.9, publish=1.0))
     assert timed.evaluation_due(counters, Stopped(20.0, publish=1.0))
@@ -272,7 +275,20 @@ def test_none_comes_just_before_the_last_one(spent, due):
     assert timed.evaluation_due(counters, Stopped(spent, evaluation=0.25)) is due
 
 
-@pytest.mark.parametrize("window_seconds", [1.0, 1.25, 60.0])
+def test_the_first_comes_ten_seconds_after_the_first_update():
+    timed = cadence(seconds=300.0, windows=4)
+    for spent, due in ((16.9, False), (17.0, True)):
+        counters = Counters(step=9, origin=7.0, evaluated_seconds=7.0)
+        assert timed.evaluation_due(counters, Stopped(spent, evaluation=0.1)) is due
+    # If one takes a twentieth of the time, there is a first and a last one.
+    clock = Stopped(17.0, evaluation=300 / 20 / 4)
+    assert timed.evaluation_due(counters, clock)
+    counters = Counters(step=20, evaluated_step=9, evaluated_seconds=32.0)
+    for clock.spent in range(33, 300):
+        assert not timed.evaluation_due(counters, clock)
+
+
+@pytest.mark.parametrize("window_seconds", [2.6, 60.0])
 def test_where_evaluations_take_long_there_is_the_last_one_alone(window_seconds):
     timed = cadence(seconds=100.0, windows=4)
     for spent in range(101):
@@ -324,9 +340,9 @@ def test_a_budget_is_kept_and_a_twentieth_of_it_goes_into_evaluations(
     assert 60.0 - 2 * (step + one) <= end <= 60.0
     assert times[-1] == end
     assert 1 <= len(times) <= EVALUATIONS
-    assert len(times) * one <= EVALUATION_SHARE * 60.0 or len(times) == 1
-    if len(times) > 2:  # evenly
-        gaps = np.diff(times)
+    assert len(times) * one <= EVALUATION_SHARE * 60.0 or len(times) <= 2
+    if len(times) > 3:  # evenly, but for the first
+        gaps = np.diff(times[1:])
         assert gaps[:-1].max() - gaps[:-1].min() <= step + 1e-6
 
 
@@ -358,7 +374,8 @@ def test_a_checkpoint_comes_by_save_every_and_the_first_within_a_minute(
 
 def test_the_peak_is_halved_with_each_rollback():
     by = cadence(steps=9, learning_rate=0.008)
-    assert [by.peak_rate(n) for n in range(3)] == [0.008, 0.004, 0.002]
+    rates = [by.peak_rate(Counters(rollbacks=n)) for n in range(3)]
+    assert rates == [0.008, 0.004, 0.002]
 
 
 @pytest.mark.parametrize(
@@ -564,33 +581,52 @@ def test_progress_under_a_time_budget_is_that_of_the_time():
     assert (found.share, found.remaining) == (0.25, 75.0)
 
 
-# --- the validation part -----------------------------------------------------------------
-
-LEAST = least_validation_length(10**9)
+# --- where there is no progress ----------------------------------------------------------
 
 
-def test_no_less_is_validated_on_than_warms_up_and_fills_a_window():
-    assert LEAST == 200 + EVALUATION_WINDOW
-    assert least_validation_length(LEAST - 1) == LEAST - 1
+def test_each_cut_makes_the_rate_smaller():
+    by = cadence(steps=100, learning_rate=0.01)
+    rates = [by.peak_rate(Counters(cuts=n, rollbacks=1)) for n in range(3)]
+    np.testing.assert_allclose(rates, [0.005, 0.0015, 0.00045])
 
 
 @pytest.mark.parametrize(
-    ("length", "window_seconds", "used"),
+    ("share", "stale", "evaluated", "still"),
     [
-        (10_000, 0.5, 10 * EVALUATION_WINDOW),  # ten calls fit into 5 s
-        (10_000, 0.48, 10 * EVALUATION_WINDOW),
-        (10 * EVALUATION_WINDOW, 0.5, 10 * EVALUATION_WINDOW),
-        (500, 0.5, 500),
-        (10_000, 30.0, LEAST),
-        (10_000, 1.25, LEAST),  # four calls would fit, which is less
-        (100, 30.0, 100),
-        (10_000, 0.0, 10_000),
+        (0.39, 2, True, False),
+        (0.4, 2, True, True),
+        (0.4, 1, True, True),
+        (0.4, 0, True, False),  # that was progress
+        (0.4, 2, False, False),  # nobody knows yet
     ],
 )
-def test_a_twentieth_of_the_time_is_for_one_evaluation(length, window_seconds, used):
-    assert cadence(seconds=100.0).validation_length(length, window_seconds) == used
+def test_a_tenth_of_the_schedule_without_progress_is_a_standstill(
+    share, stale, evaluated, still
+):
+    counters = Counters(step=9, share=share, stale=stale, progress_share=0.3)
+    counters.evaluated_step = 9 if evaluated else 8
+    assert cadence(steps=100).stands_still(counters) is still
 
 
-def test_all_is_validated_on_where_there_is_no_time_to_keep():
-    assert cadence(steps=9).validation_length(10_000, 30.0) == 10_000
-    assert cadence(seconds=100.0).validation_length(10_000, None) == 10_000
+# --- the whole validation part -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("call", "fits"), [(0.0, True), (1.0, True), (1.01, False)])
+def test_the_whole_part_is_scored_at_the_end_if_it_takes_a_tenth_of_the_time(call, fits):
+    timed = cadence(seconds=100.0, windows=2, whole=8)
+    assert timed.scores_whole(Stopped(publish=2.0, evaluation=call)) is fits
+    assert cadence(steps=9, windows=2, whole=8).scores_whole(Stopped(evaluation=1e9))
+
+
+def test_the_end_leaves_time_for_the_whole_part():
+    timed, clock = cadence(seconds=100.0, windows=2, whole=8), Stopped(step=1.0)
+    clock.laps |= {"publish": 1.0, "evaluation": 0.5}
+    for spent, over in ((93.9, False), (94.0, True)):
+        clock.spent = spent
+        assert timed.over(Counters(step=5), clock) is over
+    clock.spent = 90.0  # and twice, if an earlier checkpoint is the best
+    assert timed.over(Counters(step=5, stale=1), clock)
+    clock.laps["evaluation"] = 2.0  # the sample alone: the whole part takes too long
+    for spent, over in ((93.9, False), (94.0, True)):
+        clock.spent = spent
+        assert timed.over(Counters(step=5, stale=1), clock) is over

@@ -45,7 +45,7 @@ class Trainer:
     def __init__(self, settings, corpus, batches, **given):
         Trainer.given = {"settings": settings, "corpus": corpus, **given}
         Trainer.described = None
-        self.counters = SimpleNamespace(evaluated_step=0)
+        self.counters = SimpleNamespace(evaluated_step=0, stale=0)
         self.progress = SimpleNamespace(step=0, share=0.0)
 
     def nothing_left(self):

@@ -38,7 +38,7 @@ def said(resolved, text):
 def test_the_default_length_is_five_minutes_and_that_is_said():
     resolved = asked()
     assert resolved.settings.seconds == 300
-    assert said(resolved, "5 minutes, the default")
+    assert said(resolved, "5 minutes, or until it stops improving, by default")
 
 
 def test_the_default_length_of_a_short_text_is_bounded_by_passes(short):

@@ -15,7 +15,7 @@ from chargen.training.writers import CheckpointWriter, LogWriter
 pytestmark = pytest.mark.usefixtures("folder")
 
 
-def due(resolved, step, validation, *, best):
+def due(resolved, step, validation, *, best, whole=None):
     """The event that asks for a checkpoint of the model."""
     model = resolved.settings.model
     made = tiny_checkpoint(
@@ -27,7 +27,17 @@ def due(resolved, step, validation, *, best):
         embedding_size=model.embedding_size,
     )
     progress = Progress(step, step / 4, step / 2, 2.5, 0.01, 100.0, step / 9, 1.0)
-    return CheckpointDue(progress, True, validation, best, 25, made.weights, made.resume)
+    return CheckpointDue(
+        progress=progress,
+        evaluated=True,
+        validation=validation,
+        sample_characters=25,
+        whole=whole,
+        whole_characters=75,
+        best=best,
+        weights=made.weights,
+        resume=made.resume,
+    )
 
 
 def test_checkpoints_are_published_as_the_trainer_says():
@@ -84,8 +94,18 @@ def moment(step, share):
     return Progress(step, step / 4, step / 2, 2.5, 0.01, 123.456, share, 1.0)
 
 
-def evaluated(step, validation):
-    return CheckpointDue(moment(step, step / 1000), True, validation, False, 25, {}, {})
+def evaluated(step, validation, whole=None, *, on_time=True):
+    return CheckpointDue(
+        progress=moment(step, step / 1000),
+        evaluated=on_time,
+        validation=validation,
+        sample_characters=25,
+        whole=whole,
+        whole_characters=75,
+        best=False,
+        weights={},
+        resume={},
+    )
 
 
 def test_the_log_has_a_line_each_percent_and_each_evaluation():
@@ -95,7 +115,7 @@ def test_the_log_has_a_line_each_percent_and_each_evaluation():
     for step in range(1, 31):
         log(Stepped(moment(step, step / 1000)))
     log(evaluated(30, 1.5))
-    log(CheckpointDue(moment(31, 0.031), False, None, False, 0, {}, {}))  # time, say
+    log(evaluated(31, None, on_time=False))
     lines = list(run.log)
     found = [(line["kind"], line["step"]) for line in lines]
     assert found == [("train", 10), ("train", 20), ("train", 30), ("evaluation", 30)]
@@ -109,6 +129,26 @@ def test_the_log_has_a_line_each_percent_and_each_evaluation():
         "learning_rate": 0.01,
         "characters_per_second": 123.5,
     }
+
+
+def test_a_loss_on_the_whole_part_is_logged_beside_that_on_the_sample():
+    run = write_run(Path("mine"))
+    log = LogWriter(run)
+    log(evaluated(30, 1.5, 1.25))
+    (line,) = run.log
+    assert (line["validation"], line["whole"]) == (1.5, 1.25)
+
+
+def test_a_checkpoint_has_the_loss_on_the_whole_part_if_there_is_one():
+    resolved = asked("story.txt", {"steps": 9, "units": 8})
+    run = write_run(Path("mine"))
+    how = {"plan": Plan(), "threads": 1, "init_from": None, "written": lambda: None}
+    writer = CheckpointWriter(run, resolved.settings, resolved.corpus, **how)
+    for whole, loss, characters in ((None, 2.0, 25), (1.75, 1.75, 75)):
+        writer(due(resolved, 1, 2.0, best=True, whole=whole))
+        found = run.read("best")
+        assert found.validation_loss == loss
+        assert found.training["validation_characters"] == characters
 
 
 def test_the_log_forgets_what_training_went_back_from():

@@ -94,16 +94,22 @@ class Learner:
         layout: Layout,
         before: Callable[[], object],
         after: Callable[[], object],
-    ) -> float:
-        """Return the mean loss over the scored targets in nats, with the state carried.
+        *,
+        beginning: int,
+    ) -> tuple[float, float]:
+        """Score a text with the averaged weights and the state carried.
 
         Args:
             layout: what to score.
+            beginning: how many characters of each stream are a sample of it.
             before, after: called before and after the model is called, which happens once
                 for every window of `EVALUATION_WINDOW` characters; `before` may raise.
+
+        Returns:
+            The mean losses over the targets of the sample and over all, in nats.
         """
         states = self._zero_states(len(layout.starts))
-        total = 0.0
+        total, sample = 0.0, 0.0
         window = min(EVALUATION_WINDOW, layout.length)
         for start in range(0, layout.length, window):
             before()
@@ -115,9 +121,12 @@ class Learner:
                 for x in (part.inputs, part.targets, part.scored)
             )
             losses, states = self._update.score(inputs, targets, states)
-            total += float(losses.numpy()[scored].sum(dtype=np.float64))
+            each = np.where(scored, losses.numpy(), 0).sum(0, dtype=np.float64)
+            sample += float(each[: max(0, beginning - start)].sum())
+            total += float(each.sum())
             after()
-        return total / max(1, layout.characters)
+        characters = layout.beginning(beginning).characters
+        return sample / max(1, characters), total / max(1, layout.characters)
 
     def weights(self) -> dict[str, npt.NDArray]:
         """Return the averaged weights by name: these are scored, sampled and kept."""

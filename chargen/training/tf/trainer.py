@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -34,7 +33,7 @@ from chargen.training.events import (
 from chargen.training.plan import Plan
 from chargen.training.settings import Settings
 from chargen.training.tf.learner import Learner
-from chargen.training.tf.validation import validation_of
+from chargen.training.tf.validation import calls, validation_of
 
 SMOOTHING = 0.98  # of the training loss that is shown and logged
 
@@ -57,6 +56,7 @@ class Trainer:
         listeners: called with every event, in this order.
         clock: counts the run's time.
         stop: returns the number of a signal that asked for a stop, or None.
+        recall: returns the best checkpoint that was published, with its resume part.
         plan: how a step is computed.
         checkpoint: what to go on from, read with its resume part; None for a new run.
         initial: weights to start from, by name; None for random ones.
@@ -74,6 +74,7 @@ class Trainer:
         listeners: Sequence[Listener],
         clock: Clock,
         stop: Callable[[], int | None] = lambda: None,
+        recall: Callable[[], Checkpoint],
         plan: Plan,
         checkpoint: Checkpoint | None = None,
         initial: Arrays | None = None,
@@ -83,6 +84,7 @@ class Trainer:
         self._listeners = listeners
         self._clock = clock
         self._stop = stop
+        self._recall = recall
         self._counters = Counters()
         self._starting = True  # the first update is compiled: no other takes so long
         self._published: int | None = None  # the step of the last checkpoint
@@ -98,7 +100,8 @@ class Trainer:
             settings,
             batches.steps_per_epoch,
             batches.batch_size * batches.seq_length,
-            self._validation.windows if self._validation else 0,
+            calls(self._validation.sample) if self._validation else 0,
+            calls(self._validation.whole) if self._validation else 0,
         )
         self._initial = initial is not None and checkpoint is None
         if checkpoint is not None:
@@ -113,7 +116,7 @@ class Trainer:
             )
         elif initial is not None:  # what is published first is the model as it came
             self._learner.start_from(initial)
-        self._good = self._snapshot(evaluated=False, validation=None, best=False)
+        self._good = self._snapshot()
         self._clock.lap("start")
         self._saved_seconds = self._clock.spent if self._published else 0.0
 
@@ -141,7 +144,8 @@ class Trainer:
             ChargenError: whatever a listener raises.
         """
         try:
-            self._fit_validation()
+            if self._validation is not None and self._settings.seconds is not None:
+                self._validation.measure()
             while True:
                 self._check_stop()
                 try:
@@ -162,7 +166,7 @@ class Trainer:
             if self._counters.step > (self._published or 0):
                 # Weights that are not finite are not worth saving.
                 with contextlib.suppress(_NotFinite):
-                    self._publish(evaluated=False, validation=None, best=False)
+                    self._publish()
             raise Interrupted(
                 self._stop() or 0, saved=self._published is not None
             ) from None
@@ -173,6 +177,8 @@ class Trainer:
     def _advance(self) -> None:
         """Update, unless an interruption put off an evaluation; then do what is due."""
         cadence, counters, clock = self._cadence, self._counters, self._clock
+        if cadence.stands_still(counters):
+            self._cut_rate()
         if not cadence.evaluation_due(counters, clock):
             self._step()
         if cadence.evaluation_due(counters, clock):
@@ -180,7 +186,7 @@ class Trainer:
         elif cadence.save_due(
             clock, saved=self._saved_seconds, published=bool(self._published)
         ):
-            self._publish(evaluated=False, validation=None, best=False)
+            self._publish()
 
     def _step(self) -> None:
         counters = self._counters
@@ -202,37 +208,67 @@ class Trainer:
             self._emit(Note(note))
         self._emit(Stepped(self.progress))
 
-    def _fit_validation(self) -> None:
-        """Settle how much is validated on, which may be less than there is."""
-        if self._validation is None:
-            return
-        note = self._validation.fit(self._counters, self._cadence)
-        if note is not None:
-            windows = self._validation.windows
-            self._cadence = replace(self._cadence, evaluation_windows=windows)
-            self._emit(Note(note))
-
     def _evaluate(self) -> None:
-        """Measure the validation loss and publish a checkpoint."""
+        """Measure the validation loss and publish a checkpoint.
+
+        At the end of the run, the whole part is scored, if that does not take too long.
+        """
         counters = self._counters
-        validation = None
+        validation, whole = None, None
         best = True
         if self._validation is not None:
-            validation = self._validation.loss()
-            if not math.isfinite(validation):
+            if self._over() and self._scores_whole():
+                validation, whole = self._validation.losses()
+            else:
+                validation = self._validation.loss()
+            if not math.isfinite(validation + (whole or 0.0)):
                 raise _NotFinite
             best = validation < counters.best
             counters.stale = 0 if best else counters.stale + 1
             counters.best = min(counters.best, validation)
+            if best:
+                counters.progress_share = counters.share
         counters.evaluated_step = counters.step
         counters.evaluated_seconds = self._clock.spent
-        self._publish(evaluated=True, validation=validation, best=best)
+        self._publish(evaluated=True, validation=validation, whole=whole, best=best)
 
-    def _publish(self, *, evaluated: bool, validation: float | None, best: bool) -> None:
+    def _scores_whole(self) -> bool:
+        """Whether the whole validation part is more than the sample, and not too much."""
+        cadence = self._cadence
+        more = cadence.whole_calls > cadence.sample_calls
+        return more and cadence.scores_whole(self._clock)
+
+    def judge(self, weights: Arrays) -> tuple[float, int] | None:
+        """Score other weights than the last ones, once the run is over.
+
+        Args:
+            weights: by name; the trainer's own weights give way to them.
+
+        Returns:
+            Their mean loss on the whole validation part, in nats, and how many characters
+            that is the mean over; None if that would take too long, if there is no more
+            than the sample, or if a signal asked for a stop.
+        """
+        if self._validation is None or not self._scores_whole():
+            return None
+        self._learner.start_from(weights)
+        with contextlib.suppress(_Stop):
+            return self._validation.losses()[1], self._validation.whole.characters
+        return None
+
+    def _publish(
+        self,
+        *,
+        evaluated: bool = False,
+        validation: float | None = None,
+        whole: float | None = None,
+        best: bool = False,
+    ) -> None:
         """Hand a checkpoint to the listeners; in trouble, training goes back to it."""
         snapshot = self._snapshot(
             evaluated=evaluated,
             validation=validation,
+            whole=whole,
             best=best or self._validation is None,
         )
         # The average takes in some updates late: the latest weights show trouble first.
@@ -246,15 +282,23 @@ class Trainer:
         self._saved_seconds = self._clock.spent
 
     def _snapshot(
-        self, *, evaluated: bool, validation: float | None, best: bool
+        self,
+        *,
+        evaluated: bool = False,
+        validation: float | None = None,
+        whole: float | None = None,
+        best: bool = False,
     ) -> CheckpointDue:
         self._counters.seconds = self._clock.spent
+        parts = self._validation
         return CheckpointDue(
             progress=self.progress,
             evaluated=evaluated,
             validation=validation,
+            sample_characters=parts.sample.characters if parts else 0,
+            whole=whole,
+            whole_characters=parts.whole.characters if parts else 0,
             best=best,
-            validation_characters=self._validation.characters if self._validation else 0,
             weights=self._learner.weights(),
             resume={**self._counters.to_arrays(), **self._learner.memory()},
         )
@@ -265,16 +309,37 @@ class Trainer:
         Raises:
             TrainingError: it belongs to a model or an optimizer of another shape.
         """
-        counted = Counters().to_arrays()
-        self._learner.restore(
-            weights, {name: x for name, x in resume.items() if name not in counted}
-        )
+        self._take_up(weights, resume)
         try:
             self._counters = Counters.from_arrays(resume)
         except ValueError as error:
             raise TrainingError(
                 f"the checkpoint's resume part is damaged: {error}"
             ) from error
+
+    def _take_up(self, weights: Arrays, resume: Arrays) -> None:
+        """Take up what `_snapshot` put down, but not the counters."""
+        counted = Counters().to_arrays()
+        memory = {name: x for name, x in resume.items() if name not in counted}
+        self._learner.restore(weights, memory)
+
+    def _cut_rate(self) -> None:
+        """Go on from the best weights with a smaller learning rate.
+
+        What the run has counted stays: its length, its schedule, and its batches.
+        """
+        best, counters = self._recall(), self._counters
+        self._take_up(best.weights, best.resume)
+        self._clock.lap("start")
+        counters.cuts += 1
+        counters.progress_share = counters.share
+        rate = self._cadence.peak_rate(counters)
+        self._emit(
+            Note(
+                f"no progress since step {best.step:,}: back to the model of that step, "
+                f"with a peak rate of {rate:.2g}"
+            )
+        )
 
     def _roll_back(self) -> None:
         failed, rollbacks = self._counters.step + 1, self._counters.rollbacks + 1
@@ -287,7 +352,7 @@ class Trainer:
             )
         self._restore(self._good.weights, self._good.resume)
         self._counters.rollbacks = rollbacks
-        rate = self._cadence.peak_rate(rollbacks)
+        rate = self._cadence.peak_rate(self._counters)
         self._emit(RolledBack(failed, self._counters.step, rate))
 
     def _check_stop(self) -> None:

@@ -1,100 +1,72 @@
-"""The validation part of a training: how much of it is scored, and its loss."""
+"""The validation part of a training: what of it is scored when, and its loss."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from chargen.errors import TrainingError
 from chargen.system.clock import Clock
 from chargen.text.corpus import Corpus
 from chargen.text.scored import Layout, lay_out
-from chargen.training.cadence import (
-    EVALUATION_WINDOW,
-    Cadence,
-    Counters,
-    least_validation_length,
-)
+from chargen.training.cadence import EVALUATION_WINDOW
 from chargen.training.settings import Settings
 from chargen.training.tf.learner import Learner
 
+SAMPLE = 20_000
+"""How many characters progress is measured on, about."""
 
+
+@dataclass(frozen=True)
 class Validation:
     """What a training validates on.
 
-    Args:
-        layout: the streams of the validation part.
+    Attributes:
+        whole: the streams of the validation part.
         learner: what is scored.
         clock: counts the time of each call.
         check_stop: called before each call; may raise.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        learner: Learner,
-        clock: Clock,
-        check_stop: Callable[[], object],
-    ) -> None:
-        self._layout = layout
-        self._learner = learner
-        self._clock = clock
-        self._check_stop = check_stop
+    whole: Layout
+    learner: Learner
+    clock: Clock
+    check_stop: Callable[[], object]
 
     @property
-    def characters(self) -> int:
-        """How many characters are scored."""
-        return self._layout.characters
+    def sample(self) -> Layout:
+        """Evenly spaced spans of it that depend on the text alone, or all of a small one.
 
-    @property
-    def windows(self) -> int:
-        """How many calls it takes to score them."""
-        return math.ceil(self._layout.length / EVALUATION_WINDOW)
+        Losses on it can be compared between evaluations and between runs.
+        """
+        return self.whole.within(SAMPLE)
 
     def loss(self) -> float:
-        """Return the mean loss over them, in nats, with the state carried."""
-        return self._score(self._layout, "evaluation")
+        """Return the mean loss over the sample, in nats, with the state carried."""
+        return self._score(self.sample, "evaluation")[0]
 
-    def _score(self, layout: Layout, lap: str) -> float:
-        return self._learner.score(layout, self._check_stop, lambda: self._clock.lap(lap))
+    def losses(self) -> tuple[float, float]:
+        """Return the mean losses over the sample and over the whole part, in nats."""
+        return self._score(self.whole, "evaluation")
 
-    def fit(self, counters: Counters, cadence: Cadence) -> str | None:
-        """Under a time budget, score no more than fits into a twentieth of the time.
+    def measure(self) -> None:
+        """Find out how long a call takes, once; the first call compiles the function."""
+        first = self.whole.beginning(EVALUATION_WINDOW)
+        for lap in ("start", "evaluation"):
+            self._score(first, lap)
 
-        The part stays the same when the run is resumed, so that losses are comparable.
+    def _score(self, layout: Layout, lap: str) -> tuple[float, float]:
+        def after() -> None:
+            self.clock.lap(lap)
 
-        Args:
-            counters: keeps the length of the part, once it is settled.
-            cadence: of the run.
-
-        Returns:
-            A note, if that is not the whole part.
-
-        Raises:
-            TrainingError: the length that was kept makes no sense.
-        """
-        whole, timed = self._layout, cadence.settings.seconds is not None
-        length, window_seconds = whole.length, None
-        first = whole.beginning(EVALUATION_WINDOW)
-        if timed:
-            self._score(first, "start")  # compiles the function
-        if not counters.validation_length:
-            if timed:
-                self._score(first, "evaluation")
-                window_seconds = self._clock.typical("evaluation") or 0.0
-            counters.validation_length = cadence.validation_length(length, window_seconds)
-        if not least_validation_length(length) <= counters.validation_length <= length:
-            raise TrainingError(
-                "the checkpoint's resume part is damaged: it validates on nothing"
-            )
-        if counters.validation_length == length:
-            return None
-        self._layout = whole.beginning(counters.validation_length)
-        return (
-            f"validating on {self.characters:,} of {whole.characters:,} characters (the "
-            f"beginnings of {len(whole.starts)} parts): all of them would take more than a "
-            "twentieth of the time"
+        return self.learner.score(
+            layout, self.check_stop, after, beginning=self.sample.length
         )
+
+
+def calls(layout: Layout) -> int:
+    """Return how many calls it takes to score a text."""
+    return math.ceil(layout.length / EVALUATION_WINDOW)
 
 
 def validation_of(

@@ -45,6 +45,10 @@ def laid_out(ids, begins=None):
     return Layout(Plain(ids.ravel()), starts, begins or (0,) * count, length - 1)
 
 
+def score(model, layout):
+    return model.score(layout, lambda: None, lambda: None, beginning=layout.length)[1]
+
+
 def train(model, steps, *, rate=RATE):
     return [model.train(*batch(t), fresh=t == 0, step=t, rate=rate) for t in steps]
 
@@ -89,9 +93,9 @@ def test_the_loss_is_the_mean_before_the_update():
     model = learner()
     inputs, targets = batch(0)
     layout = laid_out(np.concatenate([inputs, targets[:, -1:]], 1))
-    before = model.score(layout, lambda: None, lambda: None)
+    before = score(model, layout)
     assert train(model, [0]) == pytest.approx([before], rel=1e-6)
-    assert model.score(layout, lambda: None, lambda: None) < before
+    assert score(model, layout) < before
 
 
 def by_engine(settings, weights, layout, *, vocabulary=CHARACTERS):
@@ -119,10 +123,15 @@ def test_a_score_is_the_mean_of_all_that_is_scored(length, calls):
     ids = random.integers(len(CHARACTERS), size=(3, length + 1), dtype=np.int32)
     layout = laid_out(ids, (0, 4, 9))
     before, told = all_of(model), []
-    found = model.score(layout, lambda: told.append("<"), lambda: told.append(">"))
+    sample, found = model.score(
+        layout, lambda: told.append("<"), lambda: told.append(">"), beginning=9
+    )
     assert told == ["<", ">"] * calls
     settings = Settings(cell="rnn", units=12, layers=1, embedding_size=6)
-    assert found == pytest.approx(by_engine(settings, model.weights(), layout), abs=1e-5)
+    for loss, part in ((found, layout), (sample, layout.beginning(9))):
+        assert loss == pytest.approx(by_engine(settings, model.weights(), part), abs=1e-5)
+    whole = model.score(layout, lambda: None, lambda: None, beginning=length)
+    assert whole == (found, found)
     assert_same(all_of(model), before)
 
 
@@ -142,7 +151,7 @@ def test_a_score_of_items_is_what_the_engine_gives_them(cell, plan):
     ids = random.integers(len(ITEMS), size=(3, 2 * EVALUATION_WINDOW), dtype=np.int32)
     ids[0] %= ITEMS.end  # one long item
     layout = laid_out(ids)
-    found = model.score(layout, lambda: None, lambda: None)
+    found = score(model, layout)
     settings = Settings(cell=cell, units=12, layers=2, embedding_size=6)
     items, text = (
         by_engine(settings, model.weights(), layout, vocabulary=vocabulary)
@@ -176,7 +185,7 @@ def test_a_stop_is_obeyed_between_two_calls():
     model, told = learner(), []
     layout = laid_out(np.zeros((1, 3 * EVALUATION_WINDOW), np.int32))
     with pytest.raises(Stop):
-        model.score(layout, check, lambda: told.append("one"))
+        model.score(layout, check, lambda: told.append("one"), beginning=9)
     assert told == ["one"]
 
 

@@ -82,6 +82,7 @@ class Training:
             listeners=[self.listen],
             clock=clock or Clock(),
             stop=lambda: self.signal,
+            recall=lambda: self.checkpoint(self.best),
             plan=plan,
             checkpoint=checkpoint,
             initial=initial,
@@ -102,6 +103,10 @@ class Training:
     @property
     def last(self) -> CheckpointDue:
         return self.of(CheckpointDue)[-1]
+
+    @property
+    def best(self) -> CheckpointDue:
+        return [event for event in self.of(CheckpointDue) if event.best][-1]
 
     def checkpoint(self, event: CheckpointDue | None = None) -> Checkpoint:
         """The checkpoint that a listener would publish."""
@@ -169,7 +174,8 @@ def test_a_backward_training_is_that_of_the_reversed_text(windows):
 def test_validation_loss_is_that_of_evaluate():
     training = Training(LINES * 90, validation=0.5, steps=30, eval_every=30).run()
     corpus = training.corpus
-    assert training.last.validation_characters == len(corpus.validation)
+    assert training.last.sample_characters == len(corpus.validation)
+    assert training.last.whole is None  # the sample is all there is
     model = Engine(training.settings.model, corpus.vocabulary, training.last.weights)
     decode = corpus.vocabulary.decode
     scored = chargen.evaluate(
@@ -337,7 +343,6 @@ def test_a_resumed_run_counts_on_from_all_that_was_counted():
     for name in vars(counters).keys() - {"seconds"}:  # the clock's, which is given
         assert vars(counters)[name] == float(saved.resume[f"counter.{name}"]), name
     assert all(vars(counters)[name] for name in ("origin", "evaluated_seconds"))
-    assert counters.validation_length
 
 
 def rates(training):
@@ -429,7 +434,62 @@ def test_without_validation_every_checkpoint_is_the_best():
     assert [(e.validation, e.best) for e in training.of(CheckpointDue)] == [
         (None, True)
     ] * 2
-    assert training.last.validation_characters == 0
+    assert training.last.sample_characters == training.last.whole_characters == 0
+
+
+OVERFITTING = {"steps": 120, "eval_every": 6, "learning_rate": 0.1, "dropout": 0.0}
+
+
+def test_without_progress_it_goes_back_to_the_best_and_on_with_a_smaller_rate():
+    # A rate so high that the model soon knows two lines by heart.
+    training = Training(LINES, validation=text(LINES[::-1] * 3), **OVERFITTING)
+    cuts = []
+
+    def watch(event):
+        if isinstance(event, Note) and "no progress since" in event.text:
+            weights = training.trainer._learner.weights()
+            assert_same_weights(weights, training.best.weights)
+            cuts.append(training.trainer.progress.step)
+        return False
+
+    training.stop_when = watch
+    training.run()
+    assert len(cuts) > 1
+    assert min(np.diff(cuts)) >= 12  # a tenth of the run
+    evaluated = [e.progress.step for e in training.of(CheckpointDue)]
+    assert evaluated == [*range(6, 121, 6)]  # the length is obeyed
+    # What follows on the last cut has a peak of 0.3 times that before it.
+    before, after = (
+        next(e for e in training.of(Stepped) if e.progress.step == cuts[-1] + k)
+        for k in (0, 1)
+    )
+    ratio = after.progress.learning_rate / before.progress.learning_rate
+    assert ratio == pytest.approx(0.3, rel=0.05)
+
+
+@slow
+@pytest.mark.parametrize("stopped", [1, 2, 3, 4, 5])
+def test_a_run_that_is_resumed_around_a_cut_goes_on_as_if_it_had_not_stopped(stopped):
+    parts = {"validation": text(LINES[::-1] * 3), **OVERFITTING}
+    whole = Training(LINES, **parts).run()
+    assert [e for e in whole.of(Note) if "no progress since" in e.text]
+    first = Training(LINES, **parts)
+    first.stop_when = lambda event: (
+        isinstance(event, CheckpointDue) and len(first.of(CheckpointDue)) == 3 * stopped
+    )
+    with pytest.raises(Interrupted):
+        first.run()
+    second = Training(LINES, checkpoint=first.checkpoint(), **parts)
+    second.events = [*first.events]
+    second.run()
+    assert_same_weights(second.last.weights, whole.last.weights)
+    assert_same_weights(second.last.resume, {**whole.last.resume, **clocked(second.last)})
+
+
+def clocked(event):
+    """What depends on the clock in a resume part."""
+    names = ("counter.seconds", "counter.origin", "counter.evaluated_seconds")
+    return {name: event.resume[name] for name in names}
 
 
 def test_patience_stops_early():
@@ -559,23 +619,39 @@ def test_a_budget_too_short_for_anything_still_trains_a_step():
     assert training.last.evaluated
 
 
+def test_a_sample_is_scored_on_the_way_and_the_whole_part_at_the_end(monkeypatch):
+    monkeypatch.setattr("chargen.training.tf.validation.SAMPLE", 320)
+    training = Training(LINES * 90, validation=0.5, steps=30, eval_every=15).run()
+    first, last = training.of(CheckpointDue)
+    assert 300 < last.sample_characters == first.sample_characters < 640
+    assert last.whole_characters == len(training.corpus.validation) > 640
+    assert first.whole is None
+    corpus, decode = training.corpus, training.corpus.vocabulary.decode
+    model = Engine(training.settings.model, corpus.vocabulary, last.weights)
+    scored = chargen.evaluate(
+        model, decode(corpus.validation.read()), context=decode(corpus.context)
+    )
+    assert last.whole == pytest.approx(scored.nats, abs=1e-4)
+    assert last.validation != pytest.approx(last.whole, abs=1e-4)
+    # Weights of before are scored in the same way.
+    weights = {name: array.copy() for name, array in last.weights.items()}
+    assert training.trainer.judge(weights) == pytest.approx(
+        (last.whole, last.whole_characters)
+    )
+    worse, _ = training.trainer.judge(first.weights)
+    assert worse > last.whole + 0.01
+
+
 @slow
-def test_a_validation_part_too_long_for_the_budget_is_cut_and_said():
+def test_a_whole_part_that_takes_too_long_is_not_scored(monkeypatch):
+    monkeypatch.setattr("chargen.training.tf.validation.SAMPLE", 320)
     training = Training(
         LINES * 400, validation=0.9, seconds=10.0, clock=Clock(now=FakeTime())
     ).run()
-    notes = [e.text for e in training.of(Note)]
-    assert any("validating on" in note for note in notes)
-    assert 0 < training.last.validation_characters < len(training.corpus.validation)
-    # A resumed run compares its losses with those of before: on the same part.
-    again = Training(
-        LINES * 400,
-        validation=0.9,
-        seconds=20.0,
-        clock=Clock(now=FakeTime(), spent=10.0),
-        checkpoint=training.checkpoint(),
-    ).run()
-    assert again.last.validation_characters == training.last.validation_characters
+    assert training.last.evaluated and training.last.validation is not None
+    assert training.last.whole is None
+    assert training.last.sample_characters < training.last.whole_characters
+    assert training.trainer.judge(training.last.weights) is None
 
 
 def test_a_first_checkpoint_comes_within_a_minute_and_more_by_save_every():

@@ -1,116 +1,75 @@
-"""How much of the validation part is scored, under a time budget and without one."""
+"""What of the validation part is scored: a sample again and again, all of it at the end."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from chargen.errors import TrainingError
 from chargen.system.clock import Clock
 from chargen.text.parts import Plain
 from chargen.text.scored import lay_out
-from chargen.training.cadence import (
-    EVALUATION_WINDOW,
-    Cadence,
-    Counters,
-    least_validation_length,
-)
-from chargen.training.settings import Settings
+from chargen.training.cadence import EVALUATION_WINDOW
 
-# 16 streams of 20 windows.
-IDS = np.arange(16 * (20 * EVALUATION_WINDOW - 200) + 200, dtype=np.int32)
-STREAMS = lay_out(Plain(IDS), np.zeros(1, np.int32))
-LENGTH = STREAMS.length
+IDS = np.arange(60_000, dtype=np.int32)
+WHOLE = lay_out(Plain(IDS), np.zeros(1, np.int32))
 
 
 class Scored:
-    """A learner that only takes time: each call some seconds, the first one more."""
+    """A learner that takes a second a call, and scores each character with its place."""
 
-    def __init__(self, seconds: float, *, first: float = 100.0) -> None:
-        self.now, self.seconds, self.first = 0.0, seconds, first
-        self.streams = []
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.scored: list[tuple[int, int]] = []
 
-    def score(self, streams, before, after):
-        self.streams.append(streams)
-        for _ in range(0, streams.length, EVALUATION_WINDOW):
+    def score(self, layout, before, after, *, beginning):
+        self.scored.append((layout.length, beginning))
+        for _ in range(0, layout.length, EVALUATION_WINDOW):
             before()
-            self.now += self.seconds + self.first
-            self.first = 0.0
+            self.now += 1.0
             after()
-        return 1.25
+        return 1.25, 1.5
 
 
-def fitted(learner, *, counters=None, **settings):
-    """The validation part of a run, how much of it is used, and what is said of it."""
+def validation(learner: Scored, whole=WHOLE):
     from chargen.training.tf.validation import Validation
 
-    counters = counters or Counters()
     clock = Clock(now=lambda: learner.now)
-    found = Validation(STREAMS, learner, clock, lambda: None)
-    cadence = Cadence(Settings(**settings), 7, 64, found.windows)
-    said = found.fit(counters, cadence)
-    return found, counters.validation_length, said, clock
+    return Validation(whole, learner, clock, lambda: None), clock
 
 
-def test_the_streams_are_what_these_tests_mean():
-    assert (len(STREAMS.starts), LENGTH) == (16, 20 * EVALUATION_WINDOW)
-
-
-def test_without_a_time_budget_all_of_it_is_scored_and_nothing_is_measured():
-    learner = Scored(1e6)
-    found, length, said, clock = fitted(learner, steps=10)
-    assert (length, said) == (LENGTH, None)
-    assert learner.streams == [] and clock.spent == 0
-    assert (found.characters, found.windows) == (STREAMS.characters, 20)
+def test_progress_is_measured_on_evenly_spaced_spans_of_some_twenty_thousand_characters():
+    learner = Scored()
+    found, clock = validation(learner)
+    assert 20_000 <= found.sample.characters < 21_000
+    assert found.sample.starts == WHOLE.starts
     assert found.loss() == 1.25
-    assert learner.streams == [STREAMS]
+    assert learner.scored == [(found.sample.length, found.sample.length)]
+    assert clock.typical("evaluation") == 1.0
 
 
-def test_what_fits_into_a_twentieth_of_the_time_is_scored_whole():
-    learner = Scored(0.25)
-    found, length, said, clock = fitted(learner, seconds=100.0)  # 20 calls fit
-    assert (length, said) == (LENGTH, None)
-    assert (found.characters, found.windows) == (STREAMS.characters, 20)
-    # The first call compiles, which is part of the start.
-    assert clock.typical("start") == 100.25
-    assert clock.typical("evaluation") == 0.25
+def test_both_losses_come_from_one_reading_of_the_whole_part():
+    learner = Scored()
+    found, _ = validation(learner)
+    assert found.losses() == (1.25, 1.5)
+    assert learner.scored == [(WHOLE.length, found.sample.length)]
 
 
-def test_what_would_take_longer_is_cut_and_said():
-    learner = Scored(0.5)
-    found, length, said, _ = fitted(learner, seconds=100.0)  # 10 calls fit
-    assert (length, found.windows) == (10 * EVALUATION_WINDOW, 10)
-    part = STREAMS.beginning(length)
-    assert found.characters == part.characters < STREAMS.characters
-    assert said == (
-        f"validating on {part.characters:,} of {STREAMS.characters:,} characters (the "
-        "beginnings of 16 parts): all of them would take more than a twentieth of the time"
-    )
-    assert found.loss() == 1.25
-    assert learner.streams[-1] == part
+def test_the_sample_of_a_small_part_is_all_of_it():
+    small = lay_out(Plain(IDS[:9_000]), np.zeros(1, np.int32))
+    found, _ = validation(Scored(), small)
+    assert found.sample == small
 
 
-@pytest.mark.parametrize("settings", [{"seconds": 1e6}, {"steps": 10}])
-def test_a_resumed_run_compares_its_losses_on_the_same_part(settings):
-    kept = Counters(validation_length=7 * EVALUATION_WINDOW)
-    found, length, said, _ = fitted(Scored(1e-3), counters=kept, **settings)
-    assert (length, found.windows) == (7 * EVALUATION_WINDOW, 7)
-    assert said is not None
-    all_of_it = Counters(validation_length=LENGTH)
-    found, length, said, _ = fitted(Scored(1e3), counters=all_of_it, **settings)
-    assert (length, found.windows, said) == (LENGTH, 20, None)
+def test_the_first_call_is_a_part_of_the_start_and_the_second_one_is_timed():
+    learner = Scored()
+    found, clock = validation(learner)
+    found.measure()
+    assert [length for length, _ in learner.scored] == [EVALUATION_WINDOW] * 2
+    assert (clock.typical("start"), clock.typical("evaluation")) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("length", [1, least_validation_length(LENGTH) - 1, LENGTH + 1])
-def test_a_length_that_no_run_has_kept_is_refused(length):
-    with pytest.raises(TrainingError, match="validates on nothing"):
-        fitted(Scored(1.0), counters=Counters(validation_length=length), steps=10)
+@pytest.mark.parametrize(("length", "count"), [(64, 1), (65, 2), (640, 10)])
+def test_a_call_scores_a_window(length, count):
+    from chargen.training.tf.validation import calls
 
-
-def test_the_least_that_says_anything_is_not_refused():
-    least = least_validation_length(LENGTH)
-    found, length, _, _ = fitted(Scored(1e3), seconds=100.0)
-    assert length == least
-    kept = Counters(validation_length=least)
-    assert fitted(Scored(1e3), counters=kept, steps=10)[1] == least
-    assert found.characters == STREAMS.beginning(least).characters > 0
+    assert calls(WHOLE.beginning(length)) == count
