@@ -73,7 +73,7 @@ def trained(
     return run
 
 
-def publish(run: Run, vocabulary: Vocabulary, **parts: Any) -> None:
+def publish(run: Run, vocabulary: Vocabulary, *, best: bool = True, **parts: Any) -> None:
     """Write a checkpoint of the model that a run's description has."""
     model = Settings.from_dict(run.description()["settings"]).model
     checkpoint = tiny_checkpoint(
@@ -85,4 +85,4 @@ def publish(run: Run, vocabulary: Vocabulary, **parts: Any) -> None:
         model=model,
         **parts,
     )
-    run.publish(checkpoint, best=True, keep=3)
+    run.publish(checkpoint, best=best, keep=3)

@@ -35,6 +35,7 @@ EVALUATION_SHARE = 0.05  # of the time, for all evaluations together
 WHOLE_SHARE = 0.1  # of the time, for scoring the whole validation part at the end
 EVALUATION_WINDOW = 64  # characters per call: a stop is obeyed between two calls
 MOST_ROLLBACKS = 2
+SMOOTHING = 0.98  # of the training loss that is shown and logged
 STANDSTILL = 0.1  # of the schedule without progress: then the rate is cut
 CUT = 0.3
 
@@ -90,6 +91,20 @@ class Counters:
     rollbacks: int = 0
     cuts: int = 0
     progress_share: float = 0.0
+
+    def trained(self, loss: float) -> None:
+        """Count an update, whose loss was this before it."""
+        self.loss_sum = SMOOTHING * self.loss_sum + (1 - SMOOTHING) * loss
+        self.loss_weight = SMOOTHING * self.loss_weight + (1 - SMOOTHING)
+        self.step += 1
+
+    def heard(self, validation: float) -> bool:
+        """Count an evaluation; return whether its loss is the lowest so far."""
+        better = validation < self.best
+        self.stale = 0 if better else self.stale + 1
+        if better:
+            self.best, self.progress_share = validation, self.share
+        return better
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return the counters as float64 scalars, by name."""
@@ -197,7 +212,12 @@ class Cadence:
         return seconds + (clock.typical("publish") or 0.0)
 
     def scores_whole(self, clock: Reading) -> bool:
-        """Whether the end of the run leaves time to score the whole validation part."""
+        """Whether the whole validation part is scored at the end of the run.
+
+        It is, if it is more than the sample, and if there is time for it.
+        """
+        if self.whole_calls <= self.sample_calls:
+            return False
         seconds = self.settings.seconds
         if seconds is None:
             return True

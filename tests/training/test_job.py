@@ -36,11 +36,13 @@ class Trainer:
         given: to the last one that was made.
         described: what run.json held when it ran; None: it did not run.
         done: whether nothing is left to do.
+        judged: what it says of the best checkpoint.
     """
 
     given: dict
     described: dict | None
     done = False
+    judged = None
 
     def __init__(self, settings, corpus, batches, **given):
         Trainer.given = {"settings": settings, "corpus": corpus, **given}
@@ -50,6 +52,9 @@ class Trainer:
 
     def nothing_left(self):
         return Trainer.done
+
+    def judge(self, weights):
+        return Trainer.judged
 
     def run(self):
         log, *_ = Trainer.given["listeners"]
@@ -280,3 +285,50 @@ def test_a_tensorflow_that_cannot_be_loaded_gives_its_reason(monkeypatch, tf):
     """Its runtime lacks a name here, which is an ImportError as well."""
     with pytest.raises(TrainingError, match=r"^TensorFlow cannot be loaded: .*import name"):
         start_tensorflow(Settings())
+
+
+# --- the best checkpoint, once the run is over --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("judged", "last", "best", "loss"),
+    [
+        ((1.5, 900), (1.75, 900), "step-00000004-2", 1.5),
+        ((1.5, 900), (1.5, 900), "step-00000009", 1.5),  # the sample was wrong
+        ((1.5, 900), (1.25, 900), "step-00000009", 1.25),
+        (
+            (1.5, 900),
+            (1.25, 100),
+            "step-00000004-2",
+            1.5,
+        ),  # on the sample: nothing to compare
+        (None, (1.75, 100), "step-00000004", 1.0),
+    ],
+)
+def test_an_earlier_best_checkpoint_is_scored_as_the_last_one_was(
+    monkeypatch, judged, last, best, loss
+):
+    monkeypatch.setattr(Trainer, "judged", judged)
+
+    def run(self):
+        self.counters.stale = 3
+        folder, size = (
+            Trainer.given["listeners"][0]._run,
+            Trainer.given["corpus"].vocabulary,
+        )
+        whole, characters = last
+        for step, found, of in ((4, 1.0, 100), (9, whole, characters)):
+            training = {"validation_characters": of, "batch_size": 2, "seed": 0}
+            parts = {"step": step, "validation_loss": found, "training": training}
+            publish(folder, size, best=step == 4, **parts)
+
+    monkeypatch.setattr(Trainer, "run", run)
+    job, _ = train(steps=9, units=8)
+    assert job.run.step_folder("best").name == best
+    assert job.run.step_folder("latest").name == "step-00000009"
+    found = job.run.read("best", resume=True)
+    assert found.validation_loss == loss
+    if judged is not None:
+        assert found.training["validation_characters"] == 900
+    assert found.resume
+    assert job.written["finished"]

@@ -33,9 +33,7 @@ from chargen.training.events import (
 from chargen.training.plan import Plan
 from chargen.training.settings import Settings
 from chargen.training.tf.learner import Learner
-from chargen.training.tf.validation import calls, validation_of
-
-SMOOTHING = 0.98  # of the training loss that is shown and logged
+from chargen.training.tf.validation import UNMEASURED, Losses, calls, validation_of
 
 
 class _Stop(Exception):
@@ -105,15 +103,13 @@ class Trainer:
         )
         self._initial = initial is not None and checkpoint is None
         if checkpoint is not None:
-            self._restore(checkpoint.weights, checkpoint.resume)
-            self._published = self._counters.step
-            if self._counters.step != checkpoint.step:
+            found = _restore(self._learner, checkpoint.weights, checkpoint.resume)
+            if found.step != checkpoint.step:
                 raise TrainingError(
                     "the checkpoint's resume part is of another step than its weights"
                 )
-            self._counters = self._cadence.extended(
-                self._counters, checkpoint.training, clock
-            )
+            self._published = found.step
+            self._counters = self._cadence.extended(found, checkpoint.training, clock)
         elif initial is not None:  # what is published first is the model as it came
             self._learner.start_from(initial)
         self._good = self._snapshot()
@@ -199,9 +195,7 @@ class Trainer:
         self._starting = False
         if not math.isfinite(loss):
             raise _NotFinite
-        counters.loss_sum = SMOOTHING * counters.loss_sum + (1 - SMOOTHING) * loss
-        counters.loss_weight = SMOOTHING * counters.loss_weight + (1 - SMOOTHING)
-        counters.step += 1
+        counters.trained(loss)
         if counters.step == counters.schedule_step + 1:
             counters.origin = counters.evaluated_seconds = self._clock.spent
         if (note := self._cadence.enough(counters)) is not None:
@@ -214,63 +208,34 @@ class Trainer:
         At the end of the run, the whole part is scored, if that does not take too long.
         """
         counters = self._counters
-        validation, whole = None, None
-        best = True
+        losses, best = UNMEASURED, True
         if self._validation is not None:
-            if self._over() and self._scores_whole():
-                validation, whole = self._validation.losses()
-            else:
-                validation = self._validation.loss()
-            if not math.isfinite(validation + (whole or 0.0)):
+            whole = self._over() and self._cadence.scores_whole(self._clock)
+            losses = self._validation.losses(whole=whole)
+            if not math.isfinite(losses.sample + (losses.whole or 0.0)):
                 raise _NotFinite
-            best = validation < counters.best
-            counters.stale = 0 if best else counters.stale + 1
-            counters.best = min(counters.best, validation)
-            if best:
-                counters.progress_share = counters.share
+            best = counters.heard(losses.sample)
         counters.evaluated_step = counters.step
         counters.evaluated_seconds = self._clock.spent
-        self._publish(evaluated=True, validation=validation, whole=whole, best=best)
-
-    def _scores_whole(self) -> bool:
-        """Whether the whole validation part is more than the sample, and not too much."""
-        cadence = self._cadence
-        more = cadence.whole_calls > cadence.sample_calls
-        return more and cadence.scores_whole(self._clock)
+        self._publish(evaluated=True, losses=losses, best=best)
 
     def judge(self, weights: Arrays) -> tuple[float, int] | None:
-        """Score other weights than the last ones, once the run is over.
+        """Score other weights once the run is over, as `Validation.judge` does.
 
-        Args:
-            weights: by name; the trainer's own weights give way to them.
-
-        Returns:
-            Their mean loss on the whole validation part, in nats, and how many characters
-            that is the mean over; None if that would take too long, if there is no more
-            than the sample, or if a signal asked for a stop.
+        Returns None if the run does not score its whole validation part.
         """
-        if self._validation is None or not self._scores_whole():
+        if self._validation is None or not self._cadence.scores_whole(self._clock):
             return None
-        self._learner.start_from(weights)
         with contextlib.suppress(_Stop):
-            return self._validation.losses()[1], self._validation.whole.characters
+            return self._validation.judge(weights)
         return None
 
     def _publish(
-        self,
-        *,
-        evaluated: bool = False,
-        validation: float | None = None,
-        whole: float | None = None,
-        best: bool = False,
+        self, *, evaluated: bool = False, losses: Losses = UNMEASURED, best: bool = False
     ) -> None:
         """Hand a checkpoint to the listeners; in trouble, training goes back to it."""
-        snapshot = self._snapshot(
-            evaluated=evaluated,
-            validation=validation,
-            whole=whole,
-            best=best or self._validation is None,
-        )
+        best = best or self._validation is None
+        snapshot = self._snapshot(evaluated=evaluated, losses=losses, best=best)
         # The average takes in some updates late: the latest weights show trouble first.
         arrays = (*snapshot.weights.values(), *snapshot.resume.values())
         if not all(np.isfinite(array).all() for array in arrays):
@@ -282,46 +247,21 @@ class Trainer:
         self._saved_seconds = self._clock.spent
 
     def _snapshot(
-        self,
-        *,
-        evaluated: bool = False,
-        validation: float | None = None,
-        whole: float | None = None,
-        best: bool = False,
+        self, *, evaluated: bool = False, losses: Losses = UNMEASURED, best: bool = False
     ) -> CheckpointDue:
         self._counters.seconds = self._clock.spent
         parts = self._validation
         return CheckpointDue(
             progress=self.progress,
             evaluated=evaluated,
-            validation=validation,
+            validation=losses.sample if evaluated and parts else None,
             sample_characters=parts.sample.characters if parts else 0,
-            whole=whole,
+            whole=losses.whole,
             whole_characters=parts.whole.characters if parts else 0,
             best=best,
             weights=self._learner.weights(),
             resume={**self._counters.to_arrays(), **self._learner.memory()},
         )
-
-    def _restore(self, weights: Arrays, resume: Arrays) -> None:
-        """Take up what `_snapshot` put down.
-
-        Raises:
-            TrainingError: it belongs to a model or an optimizer of another shape.
-        """
-        self._take_up(weights, resume)
-        try:
-            self._counters = Counters.from_arrays(resume)
-        except ValueError as error:
-            raise TrainingError(
-                f"the checkpoint's resume part is damaged: {error}"
-            ) from error
-
-    def _take_up(self, weights: Arrays, resume: Arrays) -> None:
-        """Take up what `_snapshot` put down, but not the counters."""
-        counted = Counters().to_arrays()
-        memory = {name: x for name, x in resume.items() if name not in counted}
-        self._learner.restore(weights, memory)
 
     def _cut_rate(self) -> None:
         """Go on from the best weights with a smaller learning rate.
@@ -329,28 +269,20 @@ class Trainer:
         What the run has counted stays: its length, its schedule, and its batches.
         """
         best, counters = self._recall(), self._counters
-        self._take_up(best.weights, best.resume)
+        _take_up(self._learner, best.weights, best.resume)
+        self._learner.start_from(best.weights)  # their average, which is better
         self._clock.lap("start")
-        counters.cuts += 1
-        counters.progress_share = counters.share
+        counters.cuts, counters.progress_share = counters.cuts + 1, counters.share
         rate = self._cadence.peak_rate(counters)
-        self._emit(
-            Note(
-                f"no progress since step {best.step:,}: back to the model of that step, "
-                f"with a peak rate of {rate:.2g}"
-            )
-        )
+        back = f"no progress since step {best.step:,}: back to the model of that step"
+        self._emit(Note(f"{back}, with a peak rate of {rate:.2g}"))
 
     def _roll_back(self) -> None:
         failed, rollbacks = self._counters.step + 1, self._counters.rollbacks + 1
         if rollbacks > MOST_ROLLBACKS:
-            sound = "; the checkpoints published so far are sound"
-            raise TrainingError(
-                f"the loss is not a finite number at step {failed}, for the third time: "
-                "halving the learning rate did not help. Try a lower `learning_rate` or a "
-                f"lower `clip_norm`{sound if self._published is not None else ''}"
-            )
-        self._restore(self._good.weights, self._good.resume)
+            raise _hopeless(failed, saved=self._published is not None)
+        good = self._good
+        self._counters = _restore(self._learner, good.weights, good.resume)
         self._counters.rollbacks = rollbacks
         rate = self._cadence.peak_rate(self._counters)
         self._emit(RolledBack(failed, self._counters.step, rate))
@@ -362,3 +294,35 @@ class Trainer:
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _take_up(learner: Learner, weights: Arrays, resume: Arrays) -> None:
+    """Have a learner take up what a checkpoint holds.
+
+    Raises:
+        TrainingError: it belongs to a model or an optimizer of another shape.
+    """
+    counted = Counters().to_arrays()
+    learner.restore(weights, {name: x for name, x in resume.items() if name not in counted})
+
+
+def _restore(learner: Learner, weights: Arrays, resume: Arrays) -> Counters:
+    """Do so, and return what had been counted.
+
+    Raises:
+        TrainingError: it is of another shape, or damaged.
+    """
+    _take_up(learner, weights, resume)
+    try:
+        return Counters.from_arrays(resume)
+    except ValueError as error:
+        raise TrainingError(f"the checkpoint's resume part is damaged: {error}") from error
+
+
+def _hopeless(failed: int, *, saved: bool) -> TrainingError:
+    sound = "; the checkpoints published so far are sound" if saved else ""
+    return TrainingError(
+        f"the loss is not a finite number at step {failed}, for the third time: halving "
+        "the learning rate did not help. Try a lower `learning_rate` or a lower "
+        f"`clip_norm`{sound}"
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from chargen.runs.tensors import Arrays
 from chargen.system.clock import Clock
 from chargen.text.corpus import Corpus
 from chargen.text.scored import Layout, lay_out
@@ -15,6 +17,21 @@ from chargen.training.tf.learner import Learner
 
 SAMPLE = 20_000
 """How many characters progress is measured on, about."""
+
+
+class Losses(NamedTuple):
+    """Mean losses in nats, with the state carried.
+
+    Attributes:
+        sample: over the sample; NaN if it was not measured.
+        whole: over the whole part; None if it was not measured.
+    """
+
+    sample: float = math.nan
+    whole: float | None = None
+
+
+UNMEASURED = Losses()
 
 
 @dataclass(frozen=True)
@@ -41,13 +58,22 @@ class Validation:
         """
         return self.whole.within(SAMPLE)
 
-    def loss(self) -> float:
-        """Return the mean loss over the sample, in nats, with the state carried."""
-        return self._score(self.sample, "evaluation")[0]
+    def losses(self, *, whole: bool) -> Losses:
+        """Score the sample or, in one reading with it, the whole part."""
+        sample, every = self._score(self.whole if whole else self.sample, "evaluation")
+        return Losses(sample, every if whole else None)
 
-    def losses(self) -> tuple[float, float]:
-        """Return the mean losses over the sample and over the whole part, in nats."""
-        return self._score(self.whole, "evaluation")
+    def judge(self, weights: Arrays) -> tuple[float, int]:
+        """Score other weights, which take the place of the learner's.
+
+        Args:
+            weights: by name.
+
+        Returns:
+            Their mean loss on the whole part, in nats, and how many characters it has.
+        """
+        self.learner.start_from(weights)
+        return self._score(self.whole, "evaluation")[1], self.whole.characters
 
     def measure(self) -> None:
         """Find out how long a call takes, once; the first call compiles the function."""

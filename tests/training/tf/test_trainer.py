@@ -447,8 +447,11 @@ def test_without_progress_it_goes_back_to_the_best_and_on_with_a_smaller_rate():
 
     def watch(event):
         if isinstance(event, Note) and "no progress since" in event.text:
-            weights = training.trainer._learner.weights()
-            assert_same_weights(weights, training.best.weights)
+            learner = training.trainer._learner
+            assert_same_weights(learner.weights(), training.best.weights)
+            latest = [v for k, v in learner.memory().items() if k.startswith("weight.")]
+            for one, other in zip(latest, training.best.weights.values(), strict=True):
+                np.testing.assert_array_equal(one, other)
             cuts.append(training.trainer.progress.step)
         return False
 
@@ -468,7 +471,7 @@ def test_without_progress_it_goes_back_to_the_best_and_on_with_a_smaller_rate():
 
 
 @slow
-@pytest.mark.parametrize("stopped", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("stopped", [2, 3])
 def test_a_run_that_is_resumed_around_a_cut_goes_on_as_if_it_had_not_stopped(stopped):
     parts = {"validation": text(LINES[::-1] * 3), **OVERFITTING}
     whole = Training(LINES, **parts).run()

@@ -42,7 +42,7 @@ def test_progress_is_measured_on_evenly_spaced_spans_of_some_twenty_thousand_cha
     found, clock = validation(learner)
     assert 20_000 <= found.sample.characters < 21_000
     assert found.sample.starts == WHOLE.starts
-    assert found.loss() == 1.25
+    assert found.losses(whole=False) == (1.25, None)
     assert learner.scored == [(found.sample.length, found.sample.length)]
     assert clock.typical("evaluation") == 1.0
 
@@ -50,7 +50,7 @@ def test_progress_is_measured_on_evenly_spaced_spans_of_some_twenty_thousand_cha
 def test_both_losses_come_from_one_reading_of_the_whole_part():
     learner = Scored()
     found, _ = validation(learner)
-    assert found.losses() == (1.25, 1.5)
+    assert found.losses(whole=True) == (1.25, 1.5)
     assert learner.scored == [(WHOLE.length, found.sample.length)]
 
 
