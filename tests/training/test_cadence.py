@@ -616,9 +616,7 @@ def test_the_whole_part_is_scored_at_the_end_if_it_takes_a_tenth_of_the_time(cal
     timed = cadence(seconds=100.0, windows=2, whole=8)
     assert timed.scores_whole(Stopped(publish=2.0, evaluation=call)) is fits
     assert cadence(steps=9, windows=2, whole=8).scores_whole(Stopped(evaluation=1e9))
-    assert not cadence(steps=9, windows=2).scores_whole(
-        Stopped()
-    )  # no more than the sample
+    assert not cadence(steps=9, windows=2).scores_whole(Stopped())  # there is no more
 
 
 def test_the_end_leaves_time_for_the_whole_part():

@@ -312,15 +312,13 @@ def test_an_earlier_best_checkpoint_is_scored_as_the_last_one_was(
 
     def run(self):
         self.counters.stale = 3
-        folder, size = (
-            Trainer.given["listeners"][0]._run,
-            Trainer.given["corpus"].vocabulary,
-        )
+        folder = Trainer.given["listeners"][0]._run
+        vocabulary = Trainer.given["corpus"].vocabulary
         whole, characters = last
         for step, found, of in ((4, 1.0, 100), (9, whole, characters)):
             training = {"validation_characters": of, "batch_size": 2, "seed": 0}
             parts = {"step": step, "validation_loss": found, "training": training}
-            publish(folder, size, best=step == 4, **parts)
+            publish(folder, vocabulary, best=step == 4, **parts)
 
     monkeypatch.setattr(Trainer, "run", run)
     job, _ = train(steps=9, units=8)
