@@ -34,6 +34,9 @@ STOCK_SHARE = 0.5  # of that, with Keras's own layers
 # character's vector with; measured (benchmarks/RESULTS.md).
 OUTPUT, OUTPUT_WIDTH = 7.1e-5, 6.4e-7
 
+SHORT = 50_000
+"""A text with fewer characters wants more updates a pass than a larger model makes."""
+
 TIED_FROM = 1000
 """From so many different characters on, tied models are better (docs/recipe.md)."""
 
@@ -146,12 +149,13 @@ def recommend(
             fits = enough and characters >= candidate.corpus
         if fits:
             rung = candidate
+    batches = LADDER[0] if characters < SHORT else rung
     chosen = {
         "units": rung.units,
         "tied": tied,
-        "batch_size": rung.batch_size,
-        "seq_length": rung.seq_length,
-        "learning_rate": rung.learning_rate,
+        "batch_size": batches.batch_size,
+        "seq_length": batches.seq_length,
+        "learning_rate": batches.learning_rate,
     }
     if seconds is not None:
         trained /= rung.cost_with(vocabulary_size, tied_to)

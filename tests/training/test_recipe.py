@@ -54,6 +54,13 @@ def test_a_large_vocabulary_is_tied_and_a_tied_model_trains_faster():
     assert "tied" not in own.settings
 
 
+def test_a_short_text_gets_small_batches():
+    short, longer = (chosen(n, seconds=300.0).settings for n in (20_000, 60_000))
+    assert short["units"] == longer["units"] == 256
+    assert (short["batch_size"], short["learning_rate"]) == (16, 7e-3)
+    assert (longer["batch_size"], longer["learning_rate"]) == (32, 1e-2)
+
+
 def test_without_a_time_the_length_decides_and_the_speed_is_not_looked_at():
     one = chosen(100_000, speed=0.0, epochs=20)
     assert one == chosen(100_000, speed=1e9, epochs=20)
