@@ -36,7 +36,9 @@ WHOLE_SHARE = 0.1  # of the time, for scoring the whole validation part at the e
 EVALUATION_WINDOW = 64  # characters per call: a stop is obeyed between two calls
 MOST_ROLLBACKS = 2
 SMOOTHING = 0.98  # of the training loss that is shown and logged
-STANDSTILL = 0.1  # of the schedule without progress: then the rate is cut
+# The rate is cut where a text is learned by heart: where at least two evaluations and a
+# tenth of the schedule have brought no progress, and the loss is higher by 0.02 nats.
+WORSE_EVALUATIONS, WORSE_SHARE, WORSE = 2, 0.1, 0.02
 CUT = 0.3
 
 
@@ -67,11 +69,12 @@ class Counters:
         origin: seconds spent when the schedule's first update was done.
         loss_sum, loss_weight: the smoothed training loss is their quotient.
         best: the lowest validation loss so far; before the first one, higher than any.
+        validation: the last validation loss; 0 before the first one.
         stale: evaluations since the best one.
         evaluated_step: the step of the last evaluation; 0 before the first one.
         evaluated_seconds: the seconds spent at that time.
         rollbacks: how often a loss was not finite; each halves the learning rate.
-        cuts: how often there was no progress; each makes the learning rate smaller.
+        cuts: how often the run became worse; each makes the learning rate smaller.
         progress_share: the share of the schedule that was over at the last progress, or at
             the last cut.
     """
@@ -85,6 +88,7 @@ class Counters:
     loss_sum: float = 0.0
     loss_weight: float = 0.0
     best: float = sys.float_info.max
+    validation: float = 0.0
     stale: int = 0
     evaluated_step: int = 0
     evaluated_seconds: float = 0.0
@@ -100,7 +104,7 @@ class Counters:
 
     def heard(self, validation: float) -> bool:
         """Count an evaluation; return whether its loss is the lowest so far."""
-        better = validation < self.best
+        better, self.validation = validation < self.best, validation
         self.stale = 0 if better else self.stale + 1
         if better:
             self.best, self.progress_share = validation, self.share
@@ -289,11 +293,14 @@ class Cadence:
         rate = self.settings.learning_rate * 0.5**counters.rollbacks
         return rate * CUT**counters.cuts
 
-    def stands_still(self, counters: Counters) -> bool:
-        """Whether a tenth of the schedule, up to an evaluation, has brought no progress."""
-        since = counters.share - counters.progress_share
-        evaluated = counters.evaluated_step == counters.step
-        return evaluated and counters.stale > 0 and since >= STANDSTILL
+    def worsens(self, counters: Counters) -> bool:
+        """Whether the last evaluation, just now, shows that the run has become worse."""
+        return (
+            counters.evaluated_step == counters.step
+            and counters.stale >= WORSE_EVALUATIONS
+            and counters.share - counters.progress_share >= WORSE_SHARE
+            and counters.validation - counters.best > WORSE
+        )
 
     def extended(
         self, counters: Counters, before: Mapping[str, Any], clock: Reading

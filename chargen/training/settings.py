@@ -55,9 +55,7 @@ DEFAULT_SECONDS = 300.0
 """The length of a training run for which no length was asked."""
 
 DEFAULT_PATIENCE = 6
-"""The patience of such a run, which is evaluated 20 times at most: enough for three cuts of
-the learning rate to show what they bring.
-"""
+"""The patience of such a run, which is evaluated 20 times at most."""
 
 GROUPS = ("length", "model", "data", "learning", "saving", "computing", "output")
 """How the command line and the docs group the options of a training, in this order."""

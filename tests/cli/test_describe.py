@@ -115,7 +115,7 @@ def test_runs_lists_what_a_name_finds_and_what_ships():
         *("2026-01-02", "03:04", "1.2500", "-", "3", "yes"),
     ]
     assert rows["one"][-4:] == ["1.5000", "-", "2", "no"]
-    assert rows["harbour-plays"][-3] == "20,176"
+    assert rows["harbour-plays"][-3] == "11,412"
     assert rows["harbour-plays"][-1] == rows["sishi-jueju"][-1] == "yes"
 
 

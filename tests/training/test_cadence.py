@@ -54,6 +54,7 @@ COUNTED = Counters(
     evaluated_step=20,
     evaluated_seconds=9.5,
     rollbacks=1,
+    validation=2.25,
     cuts=3,
     progress_share=0.125,
 )
@@ -581,7 +582,7 @@ def test_progress_under_a_time_budget_is_that_of_the_time():
     assert (found.share, found.remaining) == (0.25, 75.0)
 
 
-# --- where there is no progress ----------------------------------------------------------
+# --- where a run becomes worse -----------------------------------------------------------
 
 
 def test_each_cut_makes_the_rate_smaller():
@@ -591,21 +592,21 @@ def test_each_cut_makes_the_rate_smaller():
 
 
 @pytest.mark.parametrize(
-    ("share", "stale", "evaluated", "still"),
+    ("share", "stale", "loss", "evaluated", "worse"),
     [
-        (0.39, 2, True, False),
-        (0.4, 2, True, True),
-        (0.4, 1, True, True),
-        (0.4, 0, True, False),  # that was progress
-        (0.4, 2, False, False),  # nobody knows yet
+        (0.4, 2, 1.53, True, True),
+        (0.39, 2, 1.53, True, False),  # not for long
+        (0.4, 1, 1.53, True, False),  # by chance, perhaps
+        (0.4, 2, 1.51, True, False),  # by a little
+        (0.4, 2, 1.53, False, False),  # nobody knows yet
     ],
 )
-def test_a_tenth_of_the_schedule_without_progress_is_a_standstill(
-    share, stale, evaluated, still
+def test_a_run_worsens_if_two_evaluations_and_a_tenth_of_it_are_clearly_worse(
+    share, stale, loss, evaluated, worse
 ):
-    counters = Counters(step=9, share=share, stale=stale, progress_share=0.3)
-    counters.evaluated_step = 9 if evaluated else 8
-    assert cadence(steps=100).stands_still(counters) is still
+    counters = Counters(step=9, share=share, stale=stale, progress_share=0.3, best=1.5)
+    counters.validation, counters.evaluated_step = loss, 9 if evaluated else 8
+    assert cadence(steps=100).worsens(counters) is worse
 
 
 # --- the whole validation part -----------------------------------------------------------

@@ -173,7 +173,7 @@ class Trainer:
     def _advance(self) -> None:
         """Update, unless an interruption put off an evaluation; then do what is due."""
         cadence, counters, clock = self._cadence, self._counters, self._clock
-        if cadence.stands_still(counters):
+        if cadence.worsens(counters):
             self._cut_rate()
         if not cadence.evaluation_due(counters, clock):
             self._step()
@@ -274,7 +274,7 @@ class Trainer:
         self._clock.lap("start")
         counters.cuts, counters.progress_share = counters.cuts + 1, counters.share
         rate = self._cadence.peak_rate(counters)
-        back = f"no progress since step {best.step:,}: back to the model of that step"
+        back = f"worse since step {best.step:,}: back to the model of that step"
         self._emit(Note(f"{back}, with a peak rate of {rate:.2g}"))
 
     def _roll_back(self) -> None:

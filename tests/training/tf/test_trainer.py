@@ -440,13 +440,13 @@ def test_without_validation_every_checkpoint_is_the_best():
 OVERFITTING = {"steps": 120, "eval_every": 6, "learning_rate": 0.1, "dropout": 0.0}
 
 
-def test_without_progress_it_goes_back_to_the_best_and_on_with_a_smaller_rate():
+def test_where_it_becomes_worse_it_goes_back_to_the_best_and_on_with_a_smaller_rate():
     # A rate so high that the model soon knows two lines by heart.
     training = Training(LINES, validation=text(LINES[::-1] * 3), **OVERFITTING)
     cuts = []
 
     def watch(event):
-        if isinstance(event, Note) and "no progress since" in event.text:
+        if isinstance(event, Note) and "worse since" in event.text:
             learner = training.trainer._learner
             assert_same_weights(learner.weights(), training.best.weights)
             latest = [v for k, v in learner.memory().items() if k.startswith("weight.")]
@@ -475,7 +475,7 @@ def test_without_progress_it_goes_back_to_the_best_and_on_with_a_smaller_rate():
 def test_a_run_that_is_resumed_around_a_cut_goes_on_as_if_it_had_not_stopped(stopped):
     parts = {"validation": text(LINES[::-1] * 3), **OVERFITTING}
     whole = Training(LINES, **parts).run()
-    assert [e for e in whole.of(Note) if "no progress since" in e.text]
+    assert [e for e in whole.of(Note) if "worse since" in e.text]
     first = Training(LINES, **parts)
     first.stop_when = lambda event: (
         isinstance(event, CheckpointDue) and len(first.of(CheckpointDue)) == 3 * stopped
