@@ -289,7 +289,9 @@ def flag(setting: str, wanted: bool) -> str | None:
     """
     if wanted:
         return option(setting)
-    return _without(setting) if DESCRIBED[setting].default is not None else None
+    described = DESCRIBED.get(setting)
+    chosen = described is not None and described.default is not None
+    return _without(setting) if chosen else None
 
 
 def format_value(setting: str, value: object) -> str:
@@ -320,8 +322,6 @@ def _as_option(match: re.Match[str]) -> str:
         return match[0]
     if isinstance(value, tuple):  # several files
         return " ".join(f"{option(name)} {shlex.quote(str(each))}" for each in value)
-    if isinstance(value, bool) and name in DESCRIBED:
-        return flag(name, value) or f"no {option(name)}"
     if isinstance(value, bool):
-        return option(name) if value else f"no {option(name)}"
+        return flag(name, value) or f"no {option(name)}"
     return f"{option(name)} {shlex.quote(format_value(name, value))}"

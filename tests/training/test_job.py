@@ -296,12 +296,7 @@ def test_a_tensorflow_that_cannot_be_loaded_gives_its_reason(monkeypatch, tf):
         ((1.5, 900), (1.75, 900), "step-00000004-2", 1.5),
         ((1.5, 900), (1.5, 900), "step-00000009", 1.5),  # the sample was wrong
         ((1.5, 900), (1.25, 900), "step-00000009", 1.25),
-        (
-            (1.5, 900),
-            (1.25, 100),
-            "step-00000004-2",
-            1.5,
-        ),  # on the sample: nothing to compare
+        ((1.5, 900), (1.25, 100), "step-00000004-2", 1.5),  # of a sample: not comparable
         (None, (1.75, 100), "step-00000004", 1.0),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,9 @@ def due(resolved, step, validation, *, best, whole=None):
         embedding_size=model.embedding_size,
     )
     progress = Progress(step, step / 4, step / 2, 2.5, 0.01, 100.0, step / 9, 1.0)
-    return CheckpointDue(
+    return replace(
+        evaluated(step, validation, whole),
         progress=progress,
-        evaluated=True,
-        validation=validation,
-        sample_characters=25,
-        whole=whole,
-        whole_characters=75,
         best=best,
         weights=made.weights,
         resume=made.resume,
