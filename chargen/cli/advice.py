@@ -19,7 +19,7 @@ from chargen.cli.command import TYPED
 from chargen.cli.options import flag, format_value, option
 from chargen.errors import CheckpointError, DamagedError, TextError
 from chargen.text.sources import STANDARD_INPUT
-from chargen.training.settings import DEFAULT_PATIENCE, FIXED
+from chargen.training.settings import FIXED, of_default_length
 
 if TYPE_CHECKING:
     from chargen.training.job import Job
@@ -102,10 +102,8 @@ def train_command(resolved: Resolved, settings: Settings) -> str:
     request = resolved.read.request
     words = ["train", *_typed(request.names)]
     values = settings.to_dict()
-    if values.get("seconds") and values.get("steps"):  # the default length
-        del values["seconds"], values["steps"]
-        if values.get("patience") == DEFAULT_PATIENCE:
-            del values["patience"]
+    for name in of_default_length(values):
+        del values[name]
     if settings.windows == "streams":
         del values["stride"]
     for part, names in resolved.read.held_out.files.items():

@@ -14,7 +14,7 @@ from chargen.runs.repair import repair as repair_run
 from chargen.runs.run import RUN_FILE, Run, read_step
 from chargen.system.files import MAX_MESSAGE
 from chargen.text.sources import Source
-from chargen.training.settings import CHANGEABLE, LENGTHS, Settings
+from chargen.training.settings import CHANGEABLE, LENGTHS, Settings, of_default_length
 
 AS_IN_FORMAT_1 = {
     "newlines": "lf",
@@ -52,7 +52,8 @@ def settings_from(values: Mapping[str, Any], what: str = "") -> Settings:
 def without_length(base: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a run without its length, if another one is given."""
     if any(name in given for name in LENGTHS):
-        return {k: v for k, v in base.items() if k not in LENGTHS}
+        gone = {*LENGTHS, *of_default_length(base)}
+        return {k: v for k, v in base.items() if k not in gone}
     return base
 
 

@@ -290,6 +290,18 @@ class Settings:
         return cls(**values)
 
 
+def of_default_length(values: Mapping[str, Any]) -> set[str]:
+    """Return the names of the settings that a run has because no length was asked for.
+
+    Args:
+        values: a run's settings, resolved, by name.
+    """
+    if not (values.get("seconds") and values.get("steps")):
+        return set()
+    patience = {"patience"} if values.get("patience") == DEFAULT_PATIENCE else set()
+    return {"seconds", "steps", *patience}
+
+
 class GivenSettings(TypedDict, total=False):
     """The fields of `Settings` as keyword arguments, for type checkers and editors.
 

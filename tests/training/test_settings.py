@@ -19,8 +19,10 @@ from chargen.model.shape import MAX_LAYERS, ModelConfig
 from chargen.text.batches import WINDOWS, Shuffled, Streams
 from chargen.text.parts import Plain
 from chargen.training.plan import MAX_THREADS
+from chargen.training.resume import without_length
 from chargen.training.settings import (
     CHANGEABLE,
+    DEFAULT_PATIENCE,
     DEVICES,
     FIXED,
     GROUPS,
@@ -28,6 +30,7 @@ from chargen.training.settings import (
     OPTIMIZERS,
     GivenSettings,
     Settings,
+    of_default_length,
 )
 
 NO_WHOLE_NUMBERS = [0, -1, 1.0, "1", True, None, math.nan]
@@ -270,3 +273,12 @@ def test_batches_are_cut_as_the_settings_ask():
         assert fresh == expected.batch(5)[2]
         np.testing.assert_array_equal(inputs, expected.batch(5)[0], strict=True)
         np.testing.assert_array_equal(targets, expected.batch(5)[1], strict=True)
+
+
+def test_a_run_that_is_given_a_length_later_loses_all_that_the_default_one_brought():
+    base = {"seconds": 300.0, "steps": 900, "patience": DEFAULT_PATIENCE, "units": 8}
+    assert without_length(base, {"seconds": 600.0}) == {"units": 8}
+    assert without_length(base, {"units": 8}) == base
+    asked = {"seconds": 300.0, "patience": DEFAULT_PATIENCE}
+    assert without_length(asked, {"steps": 9}) == {"patience": DEFAULT_PATIENCE}
+    assert of_default_length({**base, "patience": 3}) == {"seconds", "steps"}
